@@ -22,4 +22,4 @@ pub use mistake::{Level, Mistake, Mistakes};
 pub use node::{At, Key, Kind, Node, Place};
 pub use parse::parse;
 pub use secret::{Secret, SecretRef};
-pub use units::{Duration, FilePath, Size};
+pub use units::{Duration, FilePath, OneOrMany, Size};

@@ -15,6 +15,24 @@ pub struct Size(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FilePath(pub PathBuf);
 
+/// One value or a list of them: `ca: a.crt` and `ca: [a.crt, b.crt]` are the same to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> { todo!() }
+}
+impl<T: schemars::JsonSchema> schemars::JsonSchema for OneOrMany<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> { T::schema_name() }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema { todo!() }
+}
+
 macro_rules! stub { ($($t:ty),*) => {$(
     impl<'de> serde::Deserialize<'de> for $t {
         fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> { todo!() }

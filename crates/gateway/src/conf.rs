@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use document::{At, Duration, FilePath, Size};
+use document::{At, Duration, FilePath, OneOrMany, Size};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,6 +18,7 @@ pub struct ServerConf {
     pub admin: Option<At<AdminConf>>,
     /// Whose `X-Forwarded-For` is believed.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
     /// Where state is kept: signing keys, API tokens.
     pub state_dir: At<FilePath>,
@@ -115,32 +116,6 @@ pub enum MinVersion {
     /// TLS 1.3.
     #[serde(rename = "1.3")]
     Tls13,
-}
-
-/// One value, or a list of them.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum OneOrMany<T> {
-    /// One.
-    One(T),
-    /// Several.
-    Many(Vec<T>),
-}
-
-impl<T> Default for OneOrMany<T> {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
-}
-
-impl<T> OneOrMany<T> {
-    /// All of them.
-    pub fn as_slice(&self) -> &[T] {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
-    }
 }
 
 /// The operator's listener.
