@@ -16,10 +16,13 @@ pub mod units;
 
 mod load;
 mod parse;
+mod render;
+mod suggest;
 
 pub use load::{Document, load, load_text};
-pub use mistake::{Level, Mistake, Mistakes};
+pub use mistake::{Level, Mistake, Mistakes, sort};
 pub use node::{At, Key, Kind, Node, Place};
 pub use parse::parse;
 pub use secret::{Secret, SecretRef};
+pub use suggest::suggest;
 pub use units::{Duration, FilePath, OneOrMany, Size};

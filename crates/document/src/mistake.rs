@@ -66,7 +66,7 @@ impl Mistake {
     /// The whole text for a terminal: `file:line:column: error: message [code]`, the line of the
     /// file with a caret under the place, related places, and the help.
     pub fn render(&self, document: Option<&Document>) -> String {
-        crate::load::render(self, document)
+        crate::render::render(self, document)
     }
 
     fn new(level: Level, code: &'static str, place: Option<Place>, message: String) -> Self {
@@ -74,20 +74,18 @@ impl Mistake {
     }
 }
 
-/// `file:line:column: error: message [code]`, on one line.
+/// Sorts by file, line and column; what has no place comes first.
+pub fn sort(mistakes: &mut Mistakes) {
+    mistakes.sort_by(|a, b| a.place.cmp(&b.place));
+}
+
+/// `file:line:column: error: message [code]; help`, on one line.
 impl std::fmt::Display for Mistake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
+        f.write_str(&crate::render::headline(self))?;
+        match &self.help {
+            Some(help) => write!(f, "; {}", crate::render::printable(help)),
+            None => Ok(()),
         }
-        let level = match self.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-        };
-        write!(f, "{level}: {} [{}]", self.message, self.code)?;
-        if let Some(help) = &self.help {
-            write!(f, "; {help}")?;
-        }
-        Ok(())
     }
 }
