@@ -1,0 +1,333 @@
+//! Everything that a configuration amounts to: built whole, swapped in one store, never changed.
+//!
+//! A request keeps the generation that it began with. What must outlive a generation (key sets,
+//! resolved addresses, counters, the upstream pools) is handed in by [`Services`] and [`Kept`].
+//! Building gathers every mistake of every section before it reports; a generation with a mistake
+//! is never installed.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use document::{At, Document, FilePath, Level, Mistake, Mistakes, Node, Place};
+use filter::setup::Gathered;
+use filter::{BoxFuture, Endpoint, Services};
+use policy::{PolicySet, Source};
+use upstream::Upstreams;
+use upstream::paths::PathProfile;
+
+use crate::assembly::{Assembled, Assembly, Claimed, Site};
+use crate::assertion::Signer;
+use crate::chain::Chain;
+use crate::conf::{AuditConf, ServerConf};
+use crate::door::Limits;
+use crate::tls::TlsSnapshot;
+
+/// Sections that the gateway itself reads; the others belong to filters.
+const OWN_SECTIONS: [&str; 8] =
+    ["version", "include", "server", "upstreams", "conditions", "rules", "routes", "audit"];
+
+/// Builds chains: `main`'s closure.
+pub(crate) type Assemble<C> =
+    Arc<dyn for<'a> Fn(Assembly<'a, ()>) -> Assembly<'a, C> + Send + Sync>;
+
+/// One configuration, ready to serve.
+pub(crate) struct Generation<C> {
+    /// Counts up from 1.
+    pub(crate) number: u64,
+    pub(crate) chain: C,
+    pub(crate) policy: Arc<PolicySet>,
+    pub(crate) upstreams: Arc<Upstreams>,
+    /// The weakest path profile of any upstream: what the door may let pass.
+    pub(crate) widest: PathProfile,
+    pub(crate) limits: Limits,
+    pub(crate) server: ServerConf,
+    /// `Strict-Transport-Security`, unless it is turned off.
+    pub(crate) hsts: Option<http::HeaderValue>,
+    pub(crate) signer: Arc<Signer>,
+    /// Metrics of each route, parallel to [`PolicySet::routes`].
+    pub(crate) routes: Vec<Arc<metrics::RouteMetrics>>,
+    pub(crate) endpoints: HashMap<String, Arc<dyn Endpoint>>,
+}
+
+/// What is built beside a generation and installed with it.
+pub(crate) struct Fresh<C> {
+    pub(crate) generation: Generation<C>,
+    /// One for each listener with TLS, by its position among `server.listen`.
+    pub(crate) tls: Vec<Option<TlsSnapshot>>,
+    /// Files whose change calls for a new generation.
+    pub(crate) files: Vec<PathBuf>,
+    /// Tasks that live as long as the generation.
+    pub(crate) tasks: Vec<(String, BoxFuture<'static, ()>)>,
+    pub(crate) warnings: Mistakes,
+}
+
+/// The sections that must be read before there can be services: where state is, who listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    pub(crate) server: ServerConf,
+    pub(crate) audit: PathBuf,
+}
+
+/// Reads `server:` and `audit:`.
+///
+/// # Errors
+/// Every mistake in these sections.
+pub(crate) fn ground(document: &Document) -> Result<Ground, Mistakes> {
+    let mut mistakes = Mistakes::new();
+    let server = section::<ServerConf>(document, "server", &mut mistakes);
+    let audit = document
+        .root
+        .get("audit")
+        .map(|node| document::parse::<AuditConf>(node).map_err(|found| mistakes.extend(found)));
+    let Some(server) = server else {
+        return Err(mistakes);
+    };
+    check_server(&server, &mut mistakes);
+    let audit = match audit {
+        Some(Ok(AuditConf { file: At { value: FilePath(path), .. } })) => path,
+        Some(Err(())) => PathBuf::new(),
+        None => server.state_dir.value.0.join("audit.jsonl"),
+    };
+    if mistakes.is_empty() { Ok(Ground { server, audit }) } else { Err(mistakes) }
+}
+
+/// Builds a generation.
+///
+/// # Errors
+/// Every mistake of every section, in the order of the files.
+pub(crate) fn build<C: Chain>(
+    number: u64,
+    document: &Document,
+    services: &Services,
+    assemble: &Assemble<C>,
+) -> Result<Fresh<C>, Mistakes> {
+    let mut mistakes = Mistakes::new();
+    let mut warnings = Mistakes::new();
+    let now = services.clock.now();
+    let ground = take(ground(document), &mut mistakes);
+    let tls = ground.as_ref().map(|ground| listeners(ground, now, &mut mistakes, &mut warnings));
+    let upstreams = warned(
+        Upstreams::load(document.root.get("upstreams"), services, now),
+        &mut mistakes,
+        &mut warnings,
+    );
+    let policy = warned(PolicySet::compile(source(document)), &mut mistakes, &mut warnings);
+    if let (Some(policy), Some(upstreams)) = (&policy, &upstreams) {
+        check_routes(policy, upstreams, &mut mistakes);
+    }
+    let signer = ground.as_ref().and_then(|_| {
+        take(Signer::load(services, now).map_err(|mistake| vec![mistake]), &mut mistakes)
+    });
+    let gathered = RefCell::default();
+    // Filters are built even where the policy has mistakes, so that theirs are told too.
+    let stand_in = policy.clone().map_or_else(empty_policy, Ok);
+    let assembled = match &stand_in {
+        Ok(policy) => {
+            let site = Site::Document { document, services, policy, gathered: &gathered };
+            Some(assemble(Assembly::begin(site)).finish())
+        }
+        Err(found) => {
+            mistakes.extend(found.iter().cloned());
+            None
+        }
+    };
+    let chain = assembled.and_then(|Assembled { chain, claimed, mistakes: found }| {
+        mistakes.extend(found);
+        unclaimed(document, &claimed, &mut mistakes);
+        chain
+    });
+    let gathered: Gathered = gathered.into_inner();
+    let (Some(ground), Some(tls), Some(upstreams), Some(policy), Some(signer), Some(chain), true) =
+        (ground, tls, upstreams, policy, signer, chain, mistakes.is_empty())
+    else {
+        return Err(sorted(mistakes));
+    };
+    warnings.extend(gathered.warnings);
+    let upstreams = Arc::new(upstreams);
+    let mut files = gathered.files;
+    files.extend(document.files.iter().map(|(path, _)| path.to_path_buf()));
+    files.extend(upstreams.files().iter().cloned());
+    files.extend(tls.iter().flatten().flat_map(|tls| tls.files().to_vec()));
+    let mut tasks = gathered.tasks;
+    tasks.push(("resolver".to_owned(), Box::pin(Upstreams::resolver(Arc::clone(&upstreams)))));
+    let routes = policy.routes().iter().map(|route| services.metrics.route(&route.name)).collect();
+    let generation = Generation {
+        number,
+        chain,
+        widest: upstreams.widest_profile(),
+        limits: Limits::new(&ground.server.limits),
+        routes,
+        endpoints: gathered.endpoints.into_iter().collect(),
+        policy,
+        upstreams,
+        hsts: hsts(&ground.server),
+        server: ground.server,
+        signer,
+    };
+    Ok(Fresh { generation, tls, files, tasks, warnings: sorted(warnings) })
+}
+
+/// The names and schemas of the sections that the chain's filters read.
+pub(crate) fn claimed<C>(assemble: &Assemble<C>) -> Vec<Claimed> {
+    assemble(Assembly::begin(Site::Schema)).finish().claimed
+}
+
+/// The policy's three sections.
+pub(crate) fn source(document: &Document) -> Source<'_> {
+    Source {
+        conditions: document.root.get("conditions"),
+        rules: document.root.get("rules"),
+        routes: document.root.get("routes"),
+    }
+}
+
+/// Mistakes in the order of the files, errors and warnings together.
+pub(crate) fn sorted(mut mistakes: Mistakes) -> Mistakes {
+    mistakes.sort_by(|a, b| a.place.cmp(&b.place));
+    mistakes
+}
+
+/// The file as it is now, read whole.
+pub(crate) fn read(path: &Path) -> Result<Document, Mistakes> {
+    document::load(path)
+}
+
+fn section<T: serde::de::DeserializeOwned>(
+    document: &Document,
+    name: &'static str,
+    mistakes: &mut Mistakes,
+) -> Option<T> {
+    let Some(node) = document.root.get(name) else {
+        mistakes.push(
+            Mistake::error("missing-section", &document.root.place, format!("no `{name}` section"))
+                .help(format!("add `{name}:`")),
+        );
+        return None;
+    };
+    take(document::parse(node), mistakes)
+}
+
+fn listeners(
+    ground: &Ground,
+    now: jiff::Timestamp,
+    mistakes: &mut Mistakes,
+    warnings: &mut Mistakes,
+) -> Vec<Option<TlsSnapshot>> {
+    let load = |tls| warned(TlsSnapshot::load(tls, now), mistakes, warnings);
+    let mut load = load;
+    ground.server.listen.iter().map(|at| at.value.tls.as_ref().and_then(&mut load)).collect()
+}
+
+fn check_server(server: &ServerConf, mistakes: &mut Mistakes) {
+    let mut seen: Vec<(std::net::SocketAddr, &Place)> = Vec::new();
+    let addresses = server.listen.iter().map(|at| &at.value.address);
+    for address in addresses.chain(server.admin.iter().map(|at| &at.value.address)) {
+        if let Some((_, first)) = seen.iter().find(|(known, _)| *known == address.value) {
+            let message = format!("`{}` is listened on twice", address.value);
+            mistakes.push(
+                Mistake::error("address-twice", &address.place, message)
+                    .related(first, "first here")
+                    .help("give each listener an address of its own"),
+            );
+        }
+        seen.push((address.value, &address.place));
+    }
+    if server.listen.is_empty() {
+        mistakes.push(
+            Mistake::error("no-listener", &server.state_dir.place, "`server.listen` is empty")
+                .help("name at least one address with `tls`"),
+        );
+    }
+    if let Some(At { value: admin, .. }) = &server.admin
+        && !admin.address.value.ip().is_loopback()
+        && !admin.danger_public
+    {
+        let message = format!(
+            "the admin listener would be reachable from outside at `{}`",
+            admin.address.value
+        );
+        mistakes.push(
+            Mistake::error("admin-public", &admin.address.place, message)
+                .help("use 127.0.0.1, or say `danger_public: true`"),
+        );
+    }
+}
+
+fn check_routes(policy: &PolicySet, upstreams: &Upstreams, mistakes: &mut Mistakes) {
+    let names = upstreams.names();
+    for route in policy.routes().iter().filter(|route| !names.contains(&&*route.upstream)) {
+        let message = format!("there is no upstream `{}`", route.upstream);
+        let mistake = Mistake::error("unknown-upstream", &route.upstream_place, message);
+        mistakes.push(match document::suggest(&route.upstream, names.iter().copied()) {
+            Some(near) => mistake.help(format!("did you mean `{near}`?")),
+            None => mistake.help("name it under `upstreams:`"),
+        });
+    }
+}
+
+fn unclaimed(document: &Document, claimed: &[Claimed], mistakes: &mut Mistakes) {
+    let document::Kind::Map(entries) = &document.root.kind else { return };
+    let known: Vec<&str> =
+        OWN_SECTIONS.into_iter().chain(claimed.iter().map(|claim| claim.name)).collect();
+    for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
+        let message = format!("unknown section `{}`", key.name);
+        let mistake = Mistake::error("unknown-section", &key.place, message);
+        mistakes.push(match document::suggest(&key.name, known.iter().copied()) {
+            Some(near) => mistake.help(format!("did you mean `{near}`?")),
+            None => mistake.help(format!("sections are {}", known.join(", "))),
+        });
+    }
+}
+
+/// A year where the operator does not say; nothing where they say `0s`.
+fn hsts(server: &ServerConf) -> Option<http::HeaderValue> {
+    const YEAR_S: u64 = 365 * 24 * 60 * 60;
+    let seconds = server.hsts.map_or(YEAR_S, |duration| duration.0.as_secs());
+    (seconds > 0).then(|| format!("max-age={seconds}").parse().ok()).flatten()
+}
+
+fn empty_policy() -> Result<Arc<PolicySet>, Mistakes> {
+    PolicySet::compile(Source::default()).map(|(policy, _)| policy)
+}
+
+fn take<T>(result: Result<T, Mistakes>, mistakes: &mut Mistakes) -> Option<T> {
+    result.map_err(|found| mistakes.extend(found)).ok()
+}
+
+fn warned<T>(
+    result: Result<(T, Mistakes), Mistakes>,
+    mistakes: &mut Mistakes,
+    warnings: &mut Mistakes,
+) -> Option<T> {
+    let (value, found) = take(result, mistakes)?;
+    warnings.extend(found);
+    Some(value)
+}
+
+impl Ground {
+    /// Makes the state directory, for its owner alone.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn make_state_dir(&self) -> Result<(), Mistake> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let At { value: FilePath(path), place } = &self.server.state_dir;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
+            let message = format!("cannot make the state directory `{}`: {error}", path.display());
+            Mistake::error("state-dir", place, message)
+                .help("name a directory that the gateway may write to")
+        })
+    }
+}
+
+/// Whether there is an error among them.
+pub(crate) fn fatal(mistakes: &[Mistake]) -> bool {
+    mistakes.iter().any(|mistake| mistake.level == Level::Error)
+}
+
+/// A node's place or the document's, for what has no better.
+pub(crate) fn place_of(node: Option<&Node>, document: &Document) -> Place {
+    node.map_or_else(|| document.root.place.clone(), |node| node.place.clone())
+}

@@ -1,0 +1,333 @@
+//! One request's way through the gateway, and the one record that it leaves.
+//!
+//! The record is made in `logging`, or, when the exchange is cut and Pingora calls no hook any
+//! more, when the state is dropped. Either way it is made once.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use filter::{Context, RequestId, Stop};
+use jiff::Timestamp;
+use pingora::{Error, ErrorSource, ErrorType};
+use policy::{AuthMethod, Reason};
+use upstream::Pick;
+
+use crate::audit::{DecisionPart, Record, ShadowPart, UpstreamPart, WhoPart};
+use crate::chain::Chain;
+use crate::generation::Generation;
+use crate::live::Live;
+
+/// Pingora's per-request state.
+pub struct Passage<C: Chain> {
+    pub(crate) live: Arc<Live<C>>,
+    pub(crate) generation: Arc<Generation<C>>,
+    pub(crate) began: Instant,
+    pub(crate) trail: Trail,
+    /// What filters see; there once the door let the request in.
+    pub(crate) cx: Option<Box<Context>>,
+}
+
+/// What the record will say beyond what [`Context`] knows.
+pub(crate) struct Trail {
+    pub(crate) id: RequestId,
+    pub(crate) at: Timestamp,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) method: Option<http::Method>,
+    /// The target as it came, where the door refused it.
+    pub(crate) target_raw: Option<String>,
+    pub(crate) stopped: Option<Stopped>,
+    pub(crate) status: Option<u16>,
+    pub(crate) request_bytes: u64,
+    pub(crate) response_bytes: u64,
+    pub(crate) decided_us: Option<f64>,
+    pub(crate) upstream: Option<Attempt>,
+    pub(crate) error: Option<Cow<'static, str>>,
+    /// Whether the request is counted among its route's active ones.
+    pub(crate) active: bool,
+    /// Endpoints that were tried and not reached.
+    pub(crate) tries: u32,
+    recorded: bool,
+}
+
+/// Who ended the request and why.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    pub(crate) by: &'static str,
+    pub(crate) outcome: &'static str,
+    pub(crate) reason: Reason,
+    pub(crate) detail: Cow<'static, str>,
+}
+
+/// The last attempt at a backend.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) pick: Pick,
+    pub(crate) began: Instant,
+    pub(crate) answered: Option<Instant>,
+}
+
+impl Trail {
+    pub(crate) fn new(id: RequestId, at: Timestamp) -> Self {
+        Self {
+            id,
+            at,
+            peer: None,
+            method: None,
+            target_raw: None,
+            stopped: None,
+            status: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            decided_us: None,
+            upstream: None,
+            error: None,
+            active: false,
+            tries: 0,
+            recorded: false,
+        }
+    }
+
+    /// Remembers a fault of the way to the backend.
+    pub(crate) fn fault(&mut self, reason: Reason, detail: String) {
+        self.error = Some(Cow::Borrowed(reason.class()));
+        self.stopped =
+            Some(Stopped { by: "upstream", outcome: "fail", reason, detail: detail.into() });
+    }
+
+    /// Remembers what Pingora says went wrong, unless one of our rooms said it better.
+    pub(crate) fn blame(&mut self, error: &Error) {
+        if self.stopped.is_some() {
+            return;
+        }
+        match error.esource() {
+            ErrorSource::Upstream => {
+                self.fault(Reason::UpstreamUnreachable, error.to_string());
+                self.error = Some(Cow::Borrowed(upstream_word(error)));
+            }
+            ErrorSource::Downstream => {
+                self.error.get_or_insert(Cow::Borrowed("client-gone"));
+            }
+            ErrorSource::Internal | ErrorSource::Unset => {
+                self.error = Some(Cow::Borrowed("internal"));
+                self.stopped = Some(Stopped {
+                    by: "gateway",
+                    outcome: "fail",
+                    reason: Reason::Internal,
+                    detail: error.to_string().into(),
+                });
+            }
+        }
+    }
+}
+
+impl Attempt {
+    pub(crate) fn new(pick: Pick) -> Self {
+        Self { pick, began: Instant::now(), answered: None }
+    }
+}
+
+/// Whether the backend was too slow rather than out of reach.
+pub(crate) fn timed_out(error: &Error) -> bool {
+    matches!(
+        error.etype(),
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout
+    )
+}
+
+/// A stable word for what went wrong with a backend.
+fn upstream_word(error: &Error) -> &'static str {
+    match error.etype() {
+        ErrorType::ConnectTimedout => "connect-timeout",
+        ErrorType::ConnectRefused => "connect-refused",
+        ErrorType::ConnectNoRoute => "connect-no-route",
+        ErrorType::TLSHandshakeFailure => "tls-handshake",
+        ErrorType::TLSHandshakeTimedout => "tls-timeout",
+        ErrorType::InvalidCert => "tls-certificate",
+        ErrorType::ReadTimedout => "read-timeout",
+        ErrorType::WriteTimedout => "write-timeout",
+        ErrorType::ConnectionClosed => "closed",
+        ErrorType::InvalidHTTPHeader => "invalid-response",
+        _ => "upstream",
+    }
+}
+
+impl Stopped {
+    pub(crate) fn new(by: &'static str, stop: &Stop) -> Self {
+        let (outcome, detail) = match stop {
+            Stop::Refuse(refusal) => ("refuse", refusal.detail.clone()),
+            Stop::Challenge(challenge) => ("challenge", challenge.detail.clone()),
+            Stop::Deny(denial) => ("deny", denial.detail.clone()),
+            Stop::Misdirected => ("refuse", Cow::Borrowed("")),
+            Stop::Wait(wait) => ("refuse", wait.detail.clone()),
+            Stop::Fail(failure) => ("fail", failure.detail.clone()),
+            Stop::Answer(_) => ("answer", Cow::Borrowed("")),
+        };
+        let reason = stop.reason().unwrap_or(Reason::Custom("answered"));
+        Self { by, outcome, reason, detail }
+    }
+}
+
+impl<C: Chain> Passage<C> {
+    pub(crate) fn new(live: Arc<Live<C>>, id: RequestId) -> Self {
+        let generation = live.generation();
+        let at = live.services.clock.now();
+        Self { live, generation, began: Instant::now(), trail: Trail::new(id, at), cx: None }
+    }
+
+    /// The route, once it is known.
+    pub(crate) fn route(&self) -> Option<policy::RouteId> {
+        self.cx.as_ref()?.verdict()?.route
+    }
+
+    /// Counts the request among its route's active ones.
+    pub(crate) fn begin_active(&mut self) {
+        if let Some(metrics) = self.route().and_then(|route| self.generation.routes.get(route.index())) {
+            metrics.began();
+            self.trail.active = true;
+        }
+    }
+
+    /// Makes the record and the counts, once.
+    pub(crate) fn record(&mut self) {
+        if std::mem::replace(&mut self.trail.recorded, true) {
+            return;
+        }
+        let elapsed = self.began.elapsed();
+        let route = self.route();
+        let metrics = route
+            .and_then(|route| self.generation.routes.get(route.index()))
+            .unwrap_or(&self.live.unrouted);
+        let method = self.trail.method.as_ref().map_or("-", http::Method::as_str);
+        metrics.finished(method, self.trail.status.unwrap_or(0), elapsed);
+        if self.trail.active {
+            metrics.ended();
+        }
+        let decision = self.decision_part();
+        let reason_class = self.reason().class();
+        metrics.decided(decision.outcome, reason_class);
+        if let Some(shadow) = &decision.shadow {
+            metrics.shadow(shadow.rule, decision.outcome, shadow.would_be);
+        }
+        let record = self.compose(decision, elapsed.as_secs_f64() * 1e3);
+        self.live.audit.write(&record);
+    }
+
+    fn compose<'a>(&'a self, decision: DecisionPart<'a>, duration_ms: f64) -> Record<'a> {
+        let Trail { id, at, peer, method, target_raw, status, request_bytes, response_bytes, .. } =
+            &self.trail;
+        let cx = self.cx.as_deref();
+        let request = cx.map(Context::request);
+        Record {
+            timestamp: at.to_string(),
+            event: "http.request",
+            request_id: id.to_string(),
+            trace_id: cx.and_then(crate::forward::trace_id),
+            client_address: cx.map(Context::address).or(peer.map(|peer| peer.ip())),
+            method: method.as_ref().map(http::Method::as_str),
+            host: request.map(|request| &*request.host),
+            path: request.map(filter::Canonical::path),
+            path_raw: target_raw.as_deref(),
+            route: self.route().map(|route| &*self.generation.policy.route(route).name),
+            status: *status,
+            request_bytes: *request_bytes,
+            response_bytes: *response_bytes,
+            duration_ms,
+            upstream: self.upstream_part(),
+            who: cx.map(who_part).unwrap_or_default(),
+            decision,
+            error: self.trail.error.as_deref(),
+            error_detail: self
+                .trail
+                .stopped
+                .as_ref()
+                .map(|stopped| &*stopped.detail)
+                .filter(|detail| !detail.is_empty()),
+        }
+    }
+
+    fn reason(&self) -> Cow<'_, Reason> {
+        if let Some(stopped) = &self.trail.stopped {
+            return Cow::Borrowed(&stopped.reason);
+        }
+        let verdict = self.cx.as_ref().and_then(|cx| cx.verdict());
+        verdict.map_or(Cow::Owned(Reason::Internal), |verdict| Cow::Borrowed(&verdict.reason))
+    }
+
+    fn decision_part(&self) -> DecisionPart<'_> {
+        let policy = &self.generation.policy;
+        let verdict = self.cx.as_ref().and_then(|cx| cx.verdict());
+        let stopped = self.trail.stopped.as_ref();
+        DecisionPart {
+            outcome: stopped
+                .map(|stopped| stopped.outcome)
+                .or(verdict.map(|verdict| verdict.outcome))
+                .unwrap_or("fail"),
+            reason: self.reason().to_string(),
+            rule: verdict.and_then(|verdict| verdict.rule).map(|rule| policy.rule_name(rule)),
+            by: stopped.map(|stopped| stopped.by),
+            shadow: verdict.and_then(|verdict| verdict.shadow.as_ref()).map(|shadow| ShadowPart {
+                rule: policy.rule_name(shadow.rule),
+                would_be: shadow.would_be,
+            }),
+            policy: verdict.map(|_| policy.hash()),
+            duration_us: self.trail.decided_us,
+        }
+    }
+
+    fn upstream_part(&self) -> UpstreamPart<'_> {
+        let Some(Attempt { pick, began, answered }) = &self.trail.upstream else {
+            return UpstreamPart::default();
+        };
+        let duration_ms = answered.map(|answered| (answered - *began).as_secs_f64() * 1e3);
+        UpstreamPart { name: Some(pick.upstream()), address: Some(pick.address()), duration_ms }
+    }
+}
+
+fn who_part(cx: &Context) -> WhoPart<'_> {
+    let facts = cx.facts();
+    let (subject, auth, device) = (facts.subject(), facts.auth(), facts.device());
+    let age = |at: Timestamp| cx.now().duration_since(at).as_secs();
+    let certificate = facts.certificate();
+    WhoPart {
+        certificate_subject: certificate.map(|certificate| &*certificate.subject),
+        certificate_issuer: certificate.map(|certificate| &*certificate.issuer),
+        user: subject.map(|subject| &*subject.id),
+        email: subject.and_then(|subject| subject.email.as_deref()),
+        groups: subject.and_then(|subject| subject.groups.as_deref()),
+        session: auth.and_then(|auth| auth.session_id.as_deref()),
+        method: auth.map(|auth| method_word(auth.method)),
+        idp: subject.and_then(|subject| subject.idp.as_deref()),
+        acr: auth.and_then(|auth| auth.acr.as_deref()),
+        amr: auth.and_then(|auth| auth.amr.as_deref()),
+        auth_age_s: auth.and_then(|auth| auth.authenticated_at).map(age),
+        token: auth.and_then(|auth| auth.token_id.as_deref()),
+        device: device.and_then(|device| device.id.as_deref()),
+        managed: device.and_then(|device| device.managed),
+        compliant: device.and_then(|device| device.compliant),
+        posture_age_s: device.and_then(|device| device.observed_at).map(age),
+        risk: facts.risk().map(|risk| risk.score),
+    }
+}
+
+/// The word of the contract for a kind of credential.
+pub(crate) fn method_word(method: AuthMethod) -> &'static str {
+    match method {
+        AuthMethod::Oidc => "oidc",
+        AuthMethod::Local => "local",
+        AuthMethod::Jwt => "jwt",
+        AuthMethod::ApiToken => "api-token",
+        AuthMethod::ClientCertificate => "client-certificate",
+        AuthMethod::Introspection => "introspection",
+    }
+}
+
+impl<C: Chain> Drop for Passage<C> {
+    fn drop(&mut self) {
+        if !self.trail.recorded && self.trail.error.is_none() {
+            self.trail.error = Some(Cow::Borrowed("cut"));
+        }
+        self.record();
+    }
+}

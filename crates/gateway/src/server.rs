@@ -1,0 +1,396 @@
+//! From a loaded configuration to a running process, and from SIGTERM to its end.
+//!
+//! SIGTERM: listeners close, `/readyz` turns 503, exchanges in flight may end within
+//! `server.drain`, the audit is flushed, the process ends; sooner if nothing is in flight.
+//! SIGHUP: the configuration is read anew and the audit file reopened.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use document::{At, Document, Mistake, Mistakes};
+use filter::{HealthBoard, Services, Survivors, SystemClock};
+use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
+use pingora::proxy::{HttpProxy, http_proxy};
+use pingora::server::configuration::ServerConf as PingoraConf;
+use pingora::server::{RunArgs, Server, ShutdownWatch};
+use pingora::services::background::{BackgroundService, background_service};
+use pingora::services::listening::Service;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+use crate::admin::Admin;
+use crate::audit::{Record, Sink, Writer};
+use crate::chain::Chain;
+use crate::conf::{AdminConf, ServerConf};
+use crate::front::{EXCHANGE, Exchange, Front, HeadEnd, Unheard};
+use crate::generation::{self, Assemble, Fresh, Ground};
+use crate::live::Live;
+use crate::proxy::Proxy;
+use crate::redirect::Redirect;
+use crate::reload::Reloader;
+use crate::tls::ListenerTls;
+use crate::{answer, cli};
+
+/// Idle connections to backends that are kept.
+const UPSTREAM_POOL_SIZE: usize = 4096;
+/// How long requests in flight may take after SIGTERM where the operator does not say.
+const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
+/// How often the end of the last exchange is looked for while draining.
+const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Runs the gateway until it is told to end.
+pub(crate) fn serve<C: Chain>(config: &Path, assemble: &Assemble<C>) -> ExitCode {
+    let document = match generation::read(config) {
+        Ok(document) => document,
+        Err(mistakes) => return cli::refuse(&mistakes, None),
+    };
+    match prepare(&document, assemble) {
+        Ok(prepared) => prepared.run(config, assemble),
+        Err(mistakes) => cli::refuse(&mistakes, Some(&document)),
+    }
+}
+
+/// Everything but threads and sockets.
+struct Prepared<C> {
+    live: Arc<Live<C>>,
+    fresh: Leftovers,
+    writer: Writer,
+}
+
+/// What of a fresh generation goes to the background.
+struct Leftovers {
+    files: Vec<std::path::PathBuf>,
+    tasks: Vec<(String, filter::BoxFuture<'static, ()>)>,
+}
+
+/// Builds the services that outlive generations.
+///
+/// # Errors
+/// The state directory cannot be made, or a metric cannot be registered.
+pub(crate) fn services(ground: &Ground) -> Result<Services, Mistakes> {
+    ground.make_state_dir().map_err(|mistake| vec![mistake])?;
+    let metrics = metrics::Metrics::new(env!("CARGO_PKG_VERSION"), cli::REVISION)
+        .map_err(|error| vec![Mistake::without_place("metrics", error.to_string())])?;
+    Ok(Services {
+        clock: Arc::new(SystemClock),
+        metrics: Arc::new(metrics),
+        state_dir: ground.server.state_dir.value.0.clone(),
+        health: HealthBoard::default(),
+        survivors: Survivors::default(),
+    })
+}
+
+fn prepare<C: Chain>(document: &Document, assemble: &Assemble<C>) -> Result<Prepared<C>, Mistakes> {
+    let ground = generation::ground(document)?;
+    let services = services(&ground)?;
+    let Fresh { generation, tls, files, tasks, warnings } =
+        generation::build(1, document, &services, assemble)?;
+    for warning in &warnings {
+        log::warn!("{warning}");
+    }
+    free_addresses(&generation.server)?;
+    let (sink, writer) = Sink::open(&ground.audit).map_err(|error| {
+        let message = format!("cannot open the audit file `{}`: {error}", ground.audit.display());
+        let place = generation::place_of(document.root.get("audit"), document);
+        vec![Mistake::error("audit-file", &place, message).help("name a file that can be written")]
+    })?;
+    let listeners = tls
+        .into_iter()
+        .enumerate()
+        .map(|(index, snapshot)| {
+            snapshot.map(|snapshot| ListenerTls::new(index, snapshot, &services.metrics))
+        })
+        .collect();
+    services.metrics.reloaded(true, 1, services.clock.now().as_second());
+    let live = Arc::new(Live::new(services, generation, listeners, sink));
+    Ok(Prepared { live, fresh: Leftovers { files, tasks }, writer })
+}
+
+/// Tries every address first, so that one in use is a named error and not a panic of a thread.
+fn free_addresses(server: &ServerConf) -> Result<(), Mistakes> {
+    let listen = server.listen.iter().map(|at| &at.value.address);
+    let admin = server.admin.iter().map(|at| &at.value.address);
+    let mistakes: Mistakes = listen
+        .chain(admin)
+        .filter_map(|address| {
+            let error = TcpListener::bind(address.value).err()?;
+            let message = format!("cannot listen on `{}`: {error}", address.value);
+            Some(
+                Mistake::error("address-in-use", &address.place, message)
+                    .help("end the process that listens there, or choose another port"),
+            )
+        })
+        .collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+}
+
+impl<C: Chain> Prepared<C> {
+    fn run(self, config: &Path, assemble: &Assemble<C>) -> ExitCode {
+        let Self { live, fresh, writer } = self;
+        let conf = live.generation().server.clone();
+        let drain = conf.drain.map_or(DRAIN_DEFAULT, |duration| duration.0);
+        let mut server = Server::new_with_opt_and_conf(None, pingora_conf(&conf, drain));
+        server.bootstrap();
+        let writer = Arc::new(Mutex::new(writer));
+        let keeper = Keeper {
+            live: Arc::clone(&live),
+            writer: Arc::clone(&writer),
+            drain,
+            reloader: Mutex::new(Some(Reloader {
+                live: Arc::clone(&live),
+                assemble: Arc::clone(assemble),
+                config: config.to_owned(),
+                files: fresh.files,
+                tasks: JoinSet::new(),
+            })),
+            tasks: Mutex::new(fresh.tasks),
+        };
+        server.add_service(background_service("keeper", keeper));
+        if let Err(mistake) = add_listeners(&mut server, &live, &conf) {
+            return cli::refuse(&vec![mistake], None);
+        }
+        log::info!(
+            "portcullis {} serves {} routes",
+            env!("CARGO_PKG_VERSION"),
+            live.generation().policy.routes().len()
+        );
+        server.run(RunArgs::default());
+        // Exchanges that were cut by the end left their records while the runtimes were dropped.
+        if let Ok(mut writer) = writer.try_lock() {
+            writer.finish();
+        }
+        ExitCode::SUCCESS
+    }
+}
+
+fn pingora_conf(conf: &ServerConf, drain: Duration) -> PingoraConf {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let state = &conf.state_dir.value.0;
+    PingoraConf {
+        threads: conf.threads.unwrap_or(cores),
+        grace_period_seconds: Some(drain.as_secs()),
+        graceful_shutdown_timeout_seconds: Some(1),
+        upstream_keepalive_pool_size: UPSTREAM_POOL_SIZE,
+        pid_file: state.join("portcullis.pid").to_string_lossy().into_owned(),
+        upgrade_sock: state.join("upgrade.sock").to_string_lossy().into_owned(),
+        ..PingoraConf::default()
+    }
+}
+
+fn add_listeners<C: Chain>(
+    server: &mut Server,
+    live: &Arc<Live<C>>,
+    conf: &ServerConf,
+) -> Result<(), Mistake> {
+    let gate = Gate::new(live, &server.configuration, conf);
+    let mut public = Service::new("gateway".to_owned(), Front::new(gate, answer::bare));
+    for (At { value: listen, .. }, tls) in conf.listen.iter().zip(&live.listeners) {
+        let address = listen.address.value.to_string();
+        match tls {
+            Some(tls) => {
+                let settings = tls.settings().map_err(|error| {
+                    let message = format!("TLS cannot be set up: {error}");
+                    Mistake::error("tls", &listen.address.place, message)
+                })?;
+                public.add_tls_with_settings(&address, None, settings);
+            }
+            None => {
+                let redirect = Redirect::new(Arc::clone(live), listen.redirect_port.unwrap_or(443));
+                let mut plain = Service::new("redirect".to_owned(), redirect);
+                plain.add_tcp(&address);
+                server.add_service(plain);
+            }
+        }
+    }
+    server.add_service(public);
+    if let Some(At { value: AdminConf { address, .. }, .. }) = &conf.admin {
+        let mut admin = Service::new("admin".to_owned(), Admin::new(Arc::clone(live)));
+        admin.threads = Some(1);
+        admin.add_tcp(&address.value.to_string());
+        server.add_service(admin);
+    }
+    Ok(())
+}
+
+/// Pingora's proxy, with the exchange around each request.
+struct Gate<C: Chain> {
+    live: Arc<Live<C>>,
+    proxy: Arc<HttpProxy<Proxy<C>>>,
+    options: HttpServerOptions,
+    h2: H2Options,
+}
+
+impl<C: Chain> Gate<C> {
+    fn new(live: &Arc<Live<C>>, pingora: &Arc<PingoraConf>, conf: &ServerConf) -> Self {
+        let mut options = HttpServerOptions::default();
+        options.h2_idle_timeout = Some(conf.limits.idle_max.0);
+        // Pingora's defaults bound the header list and malformed streams; a new set would not.
+        let mut h2 = default_h2_options();
+        h2.max_concurrent_streams(conf.limits.http2_streams_max);
+        h2.max_header_list_size(u32::try_from(conf.limits.header_bytes_max.0).unwrap_or(u32::MAX));
+        let proxy = http_proxy(pingora, Proxy::new(Arc::clone(live)));
+        Self { live: Arc::clone(live), proxy: Arc::new(proxy), options, h2 }
+    }
+
+    /// A request that ended before any hook leaves its record here.
+    fn record_unheard(&self, exchange: &Exchange, unheard: &Unheard, peer: Option<std::net::SocketAddr>) {
+        self.live.services.metrics.rejected("malformed");
+        let line = unheard.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let mut words = line.split(|byte| *byte == b' ');
+        let method = words.next().map(String::from_utf8_lossy);
+        let target = words.next().map(|target| {
+            let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+            String::from_utf8_lossy(path.get(..1024).unwrap_or(path))
+        });
+        let error = match (unheard.status, unheard.ended) {
+            (Some(_), _) => "malformed",
+            (None, HeadEnd::Late) => "header-timeout",
+            (None, HeadEnd::Open | HeadEnd::Complete) => "client-gone",
+        };
+        self.live.audit.write(&Record {
+            timestamp: self.live.services.clock.now().to_string(),
+            event: "http.request",
+            request_id: exchange.id.to_string(),
+            client_address: peer.map(|peer| peer.ip()),
+            method: method.as_deref().map(|method| method.get(..32).unwrap_or(method)),
+            path_raw: target.as_deref(),
+            status: unheard.status,
+            decision: crate::audit::DecisionPart {
+                outcome: "refuse",
+                reason: match unheard.status {
+                    Some(405) => "malformed:method".to_owned(),
+                    _ => "malformed:framing".to_owned(),
+                },
+                by: Some("front"),
+                ..crate::audit::DecisionPart::default()
+            },
+            error: Some(error),
+            ..Record::default()
+        });
+    }
+}
+
+#[async_trait]
+impl<C: Chain> HttpServerApp for Gate<C> {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        let _in_flight = self.live.enter();
+        let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
+        let head_time_max = self.live.generation().server.limits.header_time_max.0;
+        let serve = async {
+            let reused = self.proxy.process_new_http(session, shutdown).await;
+            EXCHANGE.with(|exchange| {
+                if let Some(unheard) = exchange.unheard() {
+                    self.record_unheard(exchange, &unheard, peer);
+                }
+            });
+            reused
+        };
+        EXCHANGE.scope(Exchange::new(head_time_max), serve).await
+    }
+
+    fn h2_options(&self) -> Option<H2Options> {
+        Some(self.h2.clone())
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+
+    async fn http_cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}
+
+/// Keeps what is not on a request's way: reloads, background tasks, the audit file, the end.
+struct Keeper<C> {
+    live: Arc<Live<C>>,
+    writer: Arc<Mutex<Writer>>,
+    drain: Duration,
+    reloader: Mutex<Option<Reloader<C>>>,
+    tasks: Mutex<Vec<(String, filter::BoxFuture<'static, ()>)>>,
+}
+
+#[async_trait]
+impl<C: Chain> BackgroundService for Keeper<C> {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        let writer = Arc::clone(&self.writer);
+        let writing = tokio::spawn(async move { writer.lock().await.run().await });
+        let (ask, asked) = mpsc::channel(1);
+        let reloader = self.reloader.lock().await.take();
+        let tasks = std::mem::take(&mut *self.tasks.lock().await);
+        let reloading = tokio::spawn(async move {
+            if let Some(mut reloader) = reloader {
+                reloader.spawn(tasks);
+                reloader.run(asked).await;
+            }
+        });
+        tell_systemd(&[sd_notify::NotifyState::Ready]);
+        let mut hangups = signal(SignalKind::hangup());
+        loop {
+            tokio::select! {
+                _ = shutdown.changed() => if *shutdown.borrow() { break },
+                () = hangup(&mut hangups) => {
+                    log::info!("SIGHUP: the configuration is read anew");
+                    self.live.audit.reopen();
+                    if ask.send(()).await.is_err() {
+                        log::error!("the reloader has ended: restart the gateway");
+                    }
+                }
+            }
+        }
+        tell_systemd(&[sd_notify::NotifyState::Stopping]);
+        self.live.drain();
+        reloading.abort();
+        self.end_when_idle().await;
+        writing.abort();
+    }
+}
+
+impl<C: Chain> Keeper<C> {
+    /// Ends the process as soon as nothing is in flight; Pingora itself would sleep for the whole
+    /// time, and ends what is left when that is over.
+    #[expect(clippy::exit, reason = "Pingora's main thread sleeps and cannot be woken")]
+    async fn end_when_idle(&self) {
+        let deadline = tokio::time::Instant::now() + self.drain;
+        let mut look = tokio::time::interval(DRAIN_LOOK_EVERY);
+        let mut idle_looks = 0_u32;
+        while tokio::time::Instant::now() < deadline {
+            look.tick().await;
+            // A connection that was accepted a moment ago may be in its handshake still.
+            idle_looks = if self.live.in_flight() == 0 { idle_looks + 1 } else { 0 };
+            if idle_looks > 4 {
+                self.live.audit.close().await;
+                log::info!("nothing is in flight: the gateway ends");
+                std::process::exit(0);
+            }
+        }
+        log::warn!("{} exchanges are cut: `server.drain` is over", self.live.in_flight());
+    }
+}
+
+async fn hangup(signals: &mut std::io::Result<tokio::signal::unix::Signal>) {
+    let heard = match signals {
+        Ok(signals) => signals.recv().await.is_some(),
+        Err(_) => false,
+    };
+    if !heard {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn tell_systemd(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        log::debug!("the service manager was not told: {error}");
+    }
+}
