@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{PKey, PKeyRef, Private};
 use openssl::x509::X509;
 use zeroize::Zeroizing;
 
@@ -217,7 +217,7 @@ impl Issued {
     /// # Errors
     /// The library cannot encode it.
     pub fn key_pem(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
-        Ok(Zeroizing::new(self.key.private_key_to_pem_pkcs8()?))
+        private_key_pem(&self.key)
     }
 
     /// Writes `STEM.key` (mode 0600), then `STEM.crt`.
@@ -228,6 +228,24 @@ impl Issued {
         files::write_private(&directory.join(format!("{stem}.key")), &self.key_pem()?)?;
         files::write_public(&directory.join(format!("{stem}.crt")), &self.certificate_pem()?)
     }
+}
+
+impl Signed {
+    /// The certificate in PEM.
+    ///
+    /// # Errors
+    /// The library cannot encode it.
+    pub fn certificate_pem(&self) -> Result<Vec<u8>, Error> {
+        Ok(self.certificate.to_pem()?)
+    }
+}
+
+/// A private key in PEM (PKCS #8), wiped from memory when dropped.
+///
+/// # Errors
+/// The library cannot encode it.
+pub fn private_key_pem(key: &PKeyRef<Private>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    Ok(Zeroizing::new(key.private_key_to_pem_pkcs8()?))
 }
 
 impl std::fmt::Debug for Issued {

@@ -32,7 +32,7 @@ pub use error::Error;
 pub use files::{write_private, write_public};
 pub use index::{Entry, Revoked};
 pub use key::KeyType;
-pub use leaf::{Issued, Leaf, Names, Purpose, Signed};
+pub use leaf::{Issued, Leaf, Names, Purpose, Signed, private_key_pem};
 pub use renewal::{ends_at, serial_of};
 pub use revocation::Reason;
 pub use serial::Serial;
