@@ -105,7 +105,7 @@ fn what_cannot_be_included_is_named_at_the_including_line() {
         [
             "a.yaml:1:10: error: `main.yaml` is read already [include]",
             "d/1.yaml:1:1: error: expected a mapping of sections, found a list [wrong-type]",
-            "d/2.yaml:2:1: error: not YAML: unexpected end of file [yaml]",
+            "d/2.yaml:1:4: error: not YAML: unclosed bracket '[' [yaml]",
             "main.yaml:2:11: error: cannot read `none.yaml`: No such file or directory (os error 2) [include]",
             "main.yaml:2:30: error: a `*` in a directory's name is not understood: `x*/a.yaml` [include]",
             "main.yaml:2:43: error: expected a path, found a whole number [wrong-type]",
@@ -219,13 +219,24 @@ fn a_bomb_of_aliases_is_refused() {
 fn deep_nesting_is_refused() {
     for text in [
         format!("version: 1\na: {}{}\n", "[".repeat(5_000), "]".repeat(5_000)),
-        format!("version: 1\na: {}x\n", "- ".repeat(5_000)),
+        format!("version: 1\na:\n  {}x\n", "- ".repeat(5_000)),
         format!("version: 1\na: {}", "{a: ".repeat(5_000)),
     ] {
         let mistakes = load_text(Path::new("a.yaml"), &text).expect_err("too deep");
         assert_eq!(mistakes.len(), 1, "{mistakes:?}");
         assert_eq!(mistakes[0].code, "yaml");
     }
+}
+
+#[test]
+fn the_deepest_nesting_is_read() {
+    let text = format!("version: 1\na: {}a{}\n", "[".repeat(31), "]".repeat(31));
+    let document = load_text(Path::new("a.yaml"), &text).expect("it loads");
+    assert_eq!(texts(&document.root), ["a"]);
+    let nested = format!("version: 1\na: {}a{}\n", "{c: {d: 1, a: ".repeat(15), "}}".repeat(15));
+    let document = load_text(Path::new("a.yaml"), &nested).expect("it loads");
+    let a = document.root.get("a").expect("a");
+    assert!(document::parse::<document::At<Any2>>(a).is_ok());
 }
 
 #[test]
@@ -255,11 +266,12 @@ struct Any {
 
 #[derive(serde::Deserialize)]
 #[expect(dead_code, reason = "only that reading ends is looked at")]
+#[serde(rename_all = "lowercase")]
 enum Any2 {
-    a,
-    b(String),
-    c { d: u8, a: Box<Any2> },
-    d(Vec<Any2>),
+    A,
+    B(String),
+    C { d: u8, a: Box<Self> },
+    D(Vec<Self>),
 }
 
 proptest! {
@@ -277,8 +289,12 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(text in any::<String>()) {
-        prop_assert!(load_text(Path::new("a.yaml"), &text).is_ok() || !text.contains("version: 1"));
+    fn no_characters_make_it_panic(text in any::<String>()) {
+        for text in [text.clone(), format!("version: 1\na: {text}"), format!("version: 1\n{text}: a")] {
+            if let Err(mistakes) = load_text(Path::new("a.yaml"), &text) {
+                prop_assert!(!mistakes.is_empty());
+            }
+        }
     }
 
     #[test]
