@@ -2,5 +2,11 @@
 
 pub mod api_token;
 pub mod fault;
+pub mod jwks;
+pub mod jwt;
+pub mod strict;
 
 mod text;
+
+#[cfg(test)]
+mod testing;
