@@ -93,7 +93,10 @@ mod tests {
         let parameters = PathProfile { parameters: true, ..STRICT };
         let slash = PathProfile { danger_encoded_slash: true, ..STRICT };
         let both = parameters.union(slash);
-        assert_eq!((both.admits("/a;b%2Fc"), both.admits("/%5C")), (Ok(()), Err(Malformed::Escape)));
+        assert_eq!(
+            (both.admits("/a;b%2Fc"), both.admits("/%5C")),
+            (Ok(()), Err(Malformed::Escape))
+        );
         assert_eq!(STRICT.union(STRICT), PathProfile::default());
     }
 }
