@@ -26,7 +26,7 @@ pub use clock::{Clock, SystemClock};
 pub use context::{Canonical, Context, RequestId};
 pub use endpoint::{BoxFuture, Endpoint};
 pub use health::{Health, HealthBoard};
-pub use setup::{Services, Setup, Survivors};
+pub use setup::{Directory, Purpose, Services, Setup, Survivors};
 pub use stop::{Challenge, Denial, Failure, Refusal, Status, Stop, Wait};
 
 pub use pingora_http::{RequestHeader, ResponseHeader};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use document::{Mistake, Mistakes, Place};
-use policy::PolicySet;
+use policy::{Device, PolicySet};
 
 use crate::{BoxFuture, Clock, Endpoint, HealthBoard};
 
@@ -25,6 +25,23 @@ pub struct Services {
     pub health: HealthBoard,
     /// What filters keep from one generation to the next.
     pub survivors: Survivors,
+    /// Whether the gateway serves, or only looks at its configuration.
+    pub purpose: Purpose,
+}
+
+/// Why a configuration is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve: state may be made and kept.
+    Serve,
+    /// To look (`check`, `explain`): nothing is written, nothing runs in the background.
+    Look,
+}
+
+/// Knows devices by name, for those who ask about one that is not connected (`explain`).
+pub trait Directory: Send + Sync + 'static {
+    /// What is known of a device.
+    fn device(&self, id: &str) -> Option<Arc<Device>>;
 }
 
 /// Values that filters keep across generations, by name and type: caches, key sets, counters.
@@ -50,6 +67,8 @@ pub struct Gathered {
     pub tasks: Vec<(String, BoxFuture<'static, ()>)>,
     /// Endpoints by their name below `/.portcullis/`.
     pub endpoints: Vec<(String, Arc<dyn Endpoint>)>,
+    /// Who knows devices by name.
+    pub directories: Vec<Arc<dyn Directory>>,
 }
 
 impl<'a> Setup<'a> {
@@ -92,6 +111,11 @@ impl<'a> Setup<'a> {
     /// commands that only look (`check`, `explain`).
     pub fn background(&self, name: &str, task: impl Future<Output = ()> + Send + 'static) {
         self.gathered.borrow_mut().tasks.push((name.to_owned(), Box::pin(task)));
+    }
+
+    /// Answers for devices by name.
+    pub fn directory(&self, directory: Arc<dyn Directory>) {
+        self.gathered.borrow_mut().directories.push(directory);
     }
 
     /// Serves a name below `/.portcullis/`.
