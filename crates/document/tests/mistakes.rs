@@ -218,7 +218,7 @@ fn each_kind_of_mistake_in_full() {
         ("version: 1\nlisten: a", "2:9: error: expected a list, found text [wrong-type]"),
         (
             "version: 1\nlisten:",
-            "2:8: error: expected a list, found nothing [wrong-type]; write `[]` for none",
+            "2:7: error: expected a list, found nothing [wrong-type]; write `[]` for none",
         ),
         ("version: 1\nlisten: [x]", "2:10: error: expected a mapping, found text [wrong-type]"),
         (
@@ -357,7 +357,7 @@ mode: requird
             "10:16: error: expected text, found a mapping [wrong-type]",
             "11:5: error: expected a mapping, found a whole number [wrong-type]",
             "12:7: error: expected a whole number from 0 to 65535, found `70000` [invalid-value]",
-            "15:18: error: the key `key` is missing [missing-key]",
+            "15:17: error: the key `key` is missing [missing-key]",
             "16:7: error: unknown value `alway` [invalid-value]; did you mean `always`?",
             "18:7: error: the key `high` is missing [missing-key]",
             "18:13: error: expected a whole number from 0 to 255, found `300` [invalid-value]",
