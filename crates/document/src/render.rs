@@ -90,15 +90,12 @@ fn word_len(line: &str, start: usize) -> usize {
     let rest = line.get(start..).unwrap_or_default();
     let mut letters = rest.char_indices();
     let quote = letters.next().map(|(_, letter)| letter).filter(|l| matches!(l, '"' | '\''));
-    let end = match quote {
-        Some(quote) => letters.find(|(_, letter)| *letter == quote).map(|(byte, _)| byte + 1),
-        None => {
-            let ends = [": ", ", ", " #", "]", "}", " "];
-            ends.iter()
-                .filter_map(|end| rest.find(end))
-                .min()
-                .or_else(|| rest.strip_suffix(':').map(str::len))
-        }
+    let end = if let Some(quote) = quote {
+        letters.find(|(_, letter)| *letter == quote).map(|(byte, _)| byte + 1)
+    } else {
+        let ends = [": ", ", ", " #", "]", "}", " "];
+        let end = ends.iter().filter_map(|end| rest.find(end)).min();
+        end.or_else(|| rest.strip_suffix(':').map(str::len))
     };
     end.unwrap_or(rest.len()).max(rest.chars().next().map_or(0, char::len_utf8))
 }

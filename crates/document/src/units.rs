@@ -159,7 +159,8 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = |(_, factor): &&(&str, u64)| self.0 >= *factor && self.0 % factor == 0;
+        let whole =
+            |(_, factor): &&(&str, u64)| self.0 >= *factor && self.0.is_multiple_of(*factor);
         let binary = SIZE_UNITS.iter().filter(|(name, _)| name.ends_with("iB"));
         match binary.clone().find(whole) {
             Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
@@ -190,7 +191,7 @@ impl Visitor<'_> for SizeVisitor {
     fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Size, E> {
         u64::try_from(number)
             .map(Size)
-            .map_err(|_| E::custom(format!("`{number}` is not a size: {SIZE_HELP}")))
+            .map_err(|_negative| E::custom(format!("`{number}` is not a size: {SIZE_HELP}")))
     }
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Size, E> {

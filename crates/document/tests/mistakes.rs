@@ -1,4 +1,9 @@
 //! What an operator reads: the full text of each mistake, and all of them at once.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, its helpers too"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -155,165 +160,164 @@ help: remove one of the two
     );
 }
 
+/// A text, and its one mistake.
+const EACH: &[(&str, &str)] = &[
+    // What is not a configuration at all.
+    (
+        "",
+        "1:1: error: the file is empty [version]; write `version: 1` at the top, then the sections",
+    ),
+    ("- 1", "1:1: error: expected a mapping of sections, found a list [wrong-type]"),
+    (
+        "name: a",
+        "1:1: error: the version of the format is missing [version]; write `version: 1` at the top of the main file",
+    ),
+    (
+        "version: 2",
+        "1:10: error: this version of the format is not known [version]; write `version: 1`",
+    ),
+    (
+        "version: \"1\"",
+        "1:10: error: this version of the format is not known [version]; write `version: 1`",
+    ),
+    (
+        "version: 1\nport: 99999999999999999999999999999",
+        "2:7: error: expected a whole number, found a number [wrong-type]",
+    ),
+    (
+        "version: 1\nport: 18446744073709551615",
+        "2:7: error: the whole number `18446744073709551615` is too large [invalid-value]; the largest is `9223372036854775807`; quote it if it is text",
+    ),
+    // Wrong types.
+    ("version: 1\nport: x", "2:7: error: expected a whole number, found text [wrong-type]"),
+    (
+        "version: 1\nport: 70000",
+        "2:7: error: expected a whole number from 0 to 65535, found `70000` [invalid-value]",
+    ),
+    (
+        "version: 1\nport: -1",
+        "2:7: error: expected a whole number from 0 to 65535, found `-1` [invalid-value]",
+    ),
+    (
+        "version: 1\nname: 12",
+        "2:7: error: expected text, found a whole number [wrong-type]; put it in quotes: `\"12\"`",
+    ),
+    (
+        "version: 1\nname: true",
+        "2:7: error: expected text, found true or false [wrong-type]; put it in quotes: `\"true\"`",
+    ),
+    (
+        "version: 1\nname: 1.5",
+        "2:7: error: expected text, found a number [wrong-type]; put it in quotes: `\"1.5\"`",
+    ),
+    ("version: 1\nname: [a]", "2:7: error: expected text, found a list [wrong-type]"),
+    (
+        "version: 1\non: yes",
+        "2:5: error: expected true or false, found text [wrong-type]; write `true`",
+    ),
+    (
+        "version: 1\non: off",
+        "2:5: error: expected true or false, found text [wrong-type]; write `false`",
+    ),
+    ("version: 1\nlisten: a", "2:9: error: expected a list, found text [wrong-type]"),
+    (
+        "version: 1\nlisten:",
+        "2:7: error: expected a list, found nothing [wrong-type]; write `[]` for none",
+    ),
+    ("version: 1\nlisten: [x]", "2:10: error: expected a mapping, found text [wrong-type]"),
+    (
+        "version: 1\npair: [1]",
+        "2:7: error: expected a tuple of size 2, found 1 items [invalid-value]",
+    ),
+    (
+        "version: 1\npair: [1, 2, 3]",
+        "2:7: error: expected a list of 2 items, found 3 items [invalid-value]",
+    ),
+    // Units.
+    (
+        "version: 1\ntimeout: 30",
+        "2:10: error: the length of time `30` has no unit: write a number and `ms`, `s`, `m`, `h` or `d`, as in `15m` or `1h30m` [invalid-value]",
+    ),
+    (
+        "version: 1\ntimeout: 30x",
+        "2:10: error: `30x` is not a length of time: write a number and `ms`, `s`, `m`, `h` or `d`, as in `15m` or `1h30m` [invalid-value]",
+    ),
+    (
+        "version: 1\ntimeout: 99999999999999d",
+        "2:10: error: `99999999999999d` is too long a time [invalid-value]",
+    ),
+    (
+        "version: 1\ntimeout: []",
+        "2:10: error: expected a length of time such as `15m`, found a list [wrong-type]",
+    ),
+    (
+        "version: 1\nbody: 1 MB",
+        "2:7: error: `1 MB` is not a size: write a number and `B`, `KiB`, `MiB` or `GiB`, as in `64KiB` [invalid-value]",
+    ),
+    (
+        "version: 1\nbody: 99999999999TiB",
+        "2:7: error: `99999999999TiB` is too large a size [invalid-value]",
+    ),
+    (
+        "version: 1\nbody: -5",
+        "2:7: error: `-5` is not a size: write a number and `B`, `KiB`, `MiB` or `GiB`, as in `64KiB` [invalid-value]",
+    ),
+    // One of several.
+    (
+        "version: 1\nmode: requird",
+        "2:7: error: unknown value `requird` [invalid-value]; did you mean `required`?",
+    ),
+    (
+        "version: 1\nmode: never",
+        "2:7: error: unknown value `never` [invalid-value]; known values: `optional`, `required`",
+    ),
+    (
+        "version: 1\nmode: 1",
+        "2:7: error: expected one of `optional`, `required`, found a whole number [wrong-type]; put it in quotes if it is text",
+    ),
+    (
+        "version: 1\nmode: {required: 1}",
+        "2:18: error: expected `required` without a value, found a whole number [wrong-type]",
+    ),
+    (
+        "version: 1\ncheck: {nto: always}",
+        "2:9: error: unknown key `nto` [unknown-key]; did you mean `not`?",
+    ),
+    (
+        "version: 1\ncheck: {not: always, all: []}",
+        "2:8: error: expected one of `not`, `all`, `is`, `always`, found a mapping of 2 keys [invalid-value]",
+    ),
+    (
+        "version: 1\ncheck: not",
+        "2:8: error: expected `not` with a value, found text [wrong-type]; write `{not: ...}`",
+    ),
+    ("version: 1\ncheck: {is: {value: x}}", "2:13: error: the key `key` is missing [missing-key]"),
+    // In the words of the type itself.
+    ("version: 1\neven: 3", "2:7: error: `3` is odd [invalid-value]"),
+    ("version: 1\naddress: here", "2:10: error: invalid socket address syntax [invalid-value]"),
+    (
+        "version: 1\nboth: {low: 2, high: 1}",
+        "2:7: error: `low` is not below `high` [invalid-value]",
+    ),
+    // Secrets.
+    (
+        "version: 1\nsecret: hunter2",
+        "2:9: error: a secret is not written here but by reference [secret-by-value]; write `{env: NAME}` or `{file: PATH}`",
+    ),
+    (
+        "version: 1\nsecret: {envv: A}",
+        "2:10: error: unknown key `envv` [unknown-key]; did you mean `env`?",
+    ),
+];
+
 #[test]
 fn each_kind_of_mistake_in_full() {
-    let cases = [
-        // What is not a configuration at all.
-        (
-            "",
-            "1:1: error: the file is empty [version]; write `version: 1` at the top, then the sections",
-        ),
-        ("- 1", "1:1: error: expected a mapping of sections, found a list [wrong-type]"),
-        (
-            "name: a",
-            "1:1: error: the version of the format is missing [version]; write `version: 1` at the top of the main file",
-        ),
-        (
-            "version: 2",
-            "1:10: error: this version of the format is not known [version]; write `version: 1`",
-        ),
-        (
-            "version: \"1\"",
-            "1:10: error: this version of the format is not known [version]; write `version: 1`",
-        ),
-        (
-            "version: 1\nport: 99999999999999999999999999999",
-            "2:7: error: expected a whole number, found a number [wrong-type]",
-        ),
-        (
-            "version: 1\nport: 18446744073709551615",
-            "2:7: error: the whole number `18446744073709551615` is too large [invalid-value]; the largest is `9223372036854775807`; quote it if it is text",
-        ),
-        // Wrong types.
-        ("version: 1\nport: x", "2:7: error: expected a whole number, found text [wrong-type]"),
-        (
-            "version: 1\nport: 70000",
-            "2:7: error: expected a whole number from 0 to 65535, found `70000` [invalid-value]",
-        ),
-        (
-            "version: 1\nport: -1",
-            "2:7: error: expected a whole number from 0 to 65535, found `-1` [invalid-value]",
-        ),
-        (
-            "version: 1\nname: 12",
-            "2:7: error: expected text, found a whole number [wrong-type]; put it in quotes: `\"12\"`",
-        ),
-        (
-            "version: 1\nname: true",
-            "2:7: error: expected text, found true or false [wrong-type]; put it in quotes: `\"true\"`",
-        ),
-        (
-            "version: 1\nname: 1.5",
-            "2:7: error: expected text, found a number [wrong-type]; put it in quotes: `\"1.5\"`",
-        ),
-        ("version: 1\nname: [a]", "2:7: error: expected text, found a list [wrong-type]"),
-        (
-            "version: 1\non: yes",
-            "2:5: error: expected true or false, found text [wrong-type]; write `true`",
-        ),
-        (
-            "version: 1\non: off",
-            "2:5: error: expected true or false, found text [wrong-type]; write `false`",
-        ),
-        ("version: 1\nlisten: a", "2:9: error: expected a list, found text [wrong-type]"),
-        (
-            "version: 1\nlisten:",
-            "2:7: error: expected a list, found nothing [wrong-type]; write `[]` for none",
-        ),
-        ("version: 1\nlisten: [x]", "2:10: error: expected a mapping, found text [wrong-type]"),
-        (
-            "version: 1\npair: [1]",
-            "2:7: error: expected a tuple of size 2, found 1 items [invalid-value]",
-        ),
-        (
-            "version: 1\npair: [1, 2, 3]",
-            "2:7: error: expected a list of 2 items, found 3 items [invalid-value]",
-        ),
-        // Units.
-        (
-            "version: 1\ntimeout: 30",
-            "2:10: error: the length of time `30` has no unit: write a number and `ms`, `s`, `m`, `h` or `d`, as in `15m` or `1h30m` [invalid-value]",
-        ),
-        (
-            "version: 1\ntimeout: 30x",
-            "2:10: error: `30x` is not a length of time: write a number and `ms`, `s`, `m`, `h` or `d`, as in `15m` or `1h30m` [invalid-value]",
-        ),
-        (
-            "version: 1\ntimeout: 99999999999999d",
-            "2:10: error: `99999999999999d` is too long a time [invalid-value]",
-        ),
-        (
-            "version: 1\ntimeout: []",
-            "2:10: error: expected a length of time such as `15m`, found a list [wrong-type]",
-        ),
-        (
-            "version: 1\nbody: 1 MB",
-            "2:7: error: `1 MB` is not a size: write a number and `B`, `KiB`, `MiB` or `GiB`, as in `64KiB` [invalid-value]",
-        ),
-        (
-            "version: 1\nbody: 99999999999TiB",
-            "2:7: error: `99999999999TiB` is too large a size [invalid-value]",
-        ),
-        (
-            "version: 1\nbody: -5",
-            "2:7: error: `-5` is not a size: write a number and `B`, `KiB`, `MiB` or `GiB`, as in `64KiB` [invalid-value]",
-        ),
-        // One of several.
-        (
-            "version: 1\nmode: requird",
-            "2:7: error: unknown value `requird` [invalid-value]; did you mean `required`?",
-        ),
-        (
-            "version: 1\nmode: never",
-            "2:7: error: unknown value `never` [invalid-value]; known values: `optional`, `required`",
-        ),
-        (
-            "version: 1\nmode: 1",
-            "2:7: error: expected one of `optional`, `required`, found a whole number [wrong-type]; put it in quotes if it is text",
-        ),
-        (
-            "version: 1\nmode: {required: 1}",
-            "2:18: error: expected `required` without a value, found a whole number [wrong-type]",
-        ),
-        (
-            "version: 1\ncheck: {nto: always}",
-            "2:9: error: unknown key `nto` [unknown-key]; did you mean `not`?",
-        ),
-        (
-            "version: 1\ncheck: {not: always, all: []}",
-            "2:8: error: expected one of `not`, `all`, `is`, `always`, found a mapping of 2 keys [invalid-value]",
-        ),
-        (
-            "version: 1\ncheck: not",
-            "2:8: error: expected `not` with a value, found text [wrong-type]; write `{not: ...}`",
-        ),
-        (
-            "version: 1\ncheck: {is: {value: x}}",
-            "2:13: error: the key `key` is missing [missing-key]",
-        ),
-        // In the words of the type itself.
-        ("version: 1\neven: 3", "2:7: error: `3` is odd [invalid-value]"),
-        ("version: 1\naddress: here", "2:10: error: invalid socket address syntax [invalid-value]"),
-        (
-            "version: 1\nboth: {low: 2, high: 1}",
-            "2:7: error: `low` is not below `high` [invalid-value]",
-        ),
-        // Secrets.
-        (
-            "version: 1\nsecret: hunter2",
-            "2:9: error: a secret is not written here but by reference [secret-by-value]; write `{env: NAME}` or `{file: PATH}`",
-        ),
-        (
-            "version: 1\nsecret: {envv: A}",
-            "2:10: error: unknown key `envv` [unknown-key]; did you mean `env`?",
-        ),
-    ];
-    for (text, expected) in cases {
+    for (text, expected) in EACH {
         let found = headlines(text)
             .iter()
             .map(|line| line.replace("conf/gate.yaml:", ""))
             .collect::<Vec<_>>();
-        assert_eq!(found, [expected], "{text}");
+        assert_eq!(found, [*expected], "{text}");
     }
 }
 
@@ -467,6 +471,6 @@ fn other_deserializers_cannot_make_a_place() {
     assert!(serde_json::from_str::<OneOrMany<String>>("\"a\"").is_err());
     assert_eq!(serde_json::from_str::<FilePath>("\"a\"").expect("text"), FilePath("a".into()));
     assert_eq!(serde_json::from_str::<Size>("\"1KiB\"").expect("text"), Size(1024));
-    let quarter = Duration(std::time::Duration::from_secs(900));
+    let quarter = Duration(std::time::Duration::from_mins(15));
     assert_eq!(serde_json::from_str::<Duration>("\"15m\"").expect("text"), quarter);
 }

@@ -1,4 +1,5 @@
 //! Units, paths, secrets and their schema.
+#![expect(clippy::expect_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::path::Path;
 

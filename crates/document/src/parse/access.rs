@@ -102,19 +102,17 @@ impl<'a> MapAccess<'a> for Entries<'a> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Stop> {
-        match self.current.take() {
-            Some((key, node)) => seed
+        if let Some((key, node)) = self.current.take() {
+            return seed
                 .deserialize(Value { node, state: self.state })
-                .map_err(|stop| stop.in_entry(self.owner, node, Some(&key.name))),
-            None => {
-                let Some((key, text)) = self.standing_in.take() else {
-                    return Err(Stop::new(Cause::MadeUp { owner: id(self.owner), key: "" }));
-                };
-                // What a stand-in lacks is no mistake of the operator's.
-                seed.deserialize(MadeUp::new(text))
-                    .map_err(|_| Stop::new(Cause::MadeUp { owner: id(self.owner), key }))
-            }
+                .map_err(|stop| stop.in_entry(self.owner, node, Some(&key.name)));
         }
+        let owner = id(self.owner);
+        let Some((key, text)) = self.standing_in.take() else {
+            return Err(Stop::new(Cause::MadeUp { owner, key: "" }));
+        };
+        // What a stand-in lacks is no mistake of the operator's.
+        seed.deserialize(MadeUp::new(text)).map_err(|_lack| Stop::new(Cause::MadeUp { owner, key }))
     }
 }
 

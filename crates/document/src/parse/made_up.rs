@@ -162,7 +162,7 @@ impl<'de> Deserializer<'de> for MadeUp {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Stop> for MadeUp {
+impl IntoDeserializer<'_, Stop> for MadeUp {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
