@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::set::{PolicySet, Route, RouteId, RuleId};
 use crate::Reason;
+use crate::set::{PolicySet, Route, RouteId, RuleId};
 
 /// The answer to one request, with its reasons.
 #[derive(Debug)]

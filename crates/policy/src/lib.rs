@@ -12,13 +12,33 @@
 //! 6. Only [`PolicySet::decide`] makes a [`Permit`].
 
 pub mod action;
+pub mod attribute;
 pub mod decision;
+pub mod explain;
 pub mod facts;
 pub mod reason;
 pub mod set;
 
+mod compile;
+mod condition;
+mod decide;
+mod fingerprint;
+mod index;
+mod lint;
+mod matcher;
+mod method;
+mod remedy;
+mod source;
+mod suggest;
+mod template;
+mod truth;
+mod version;
+mod window;
+
 pub use action::Action;
+pub use attribute::{ATTRIBUTES, Attribute};
 pub use decision::{Decision, Outcome, Permit, Remedy, Shadow};
+pub use explain::Explanation;
 pub use facts::{
     Auth, AuthMethod, Binding, Certificate, Device, Facts, Fixed, Network, Os, Risk, Subject,
     SubjectKind, TlsVersion, Value,

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use document::{Mistakes, Node, Place};
 use jiff::Timestamp;
 
-use crate::{Action, Decision, Facts};
+use crate::condition::{Condition, Leaf};
+use crate::explain::Explanation;
+use crate::index::{Hosts, Tree};
+use crate::method::Methods;
+use crate::template::Template;
+use crate::{Action, Decision, Facts, compile, decide, explain};
 
 /// A route's place in its [`PolicySet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +59,19 @@ pub struct Forwarding {
     pub websocket: Option<bool>,
 }
 
+impl Forwarding {
+    /// The keys of a route that are about forwarding.
+    pub(crate) const KEYS: &[&str] = &[
+        "strip_prefix",
+        "pass_authorization",
+        "rewrite_host",
+        "danger_underscore_headers",
+        "response_timeout",
+        "body_max",
+        "websocket",
+    ];
+}
+
 /// The texts of a policy: the three sections of a configuration that it is written in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Source<'a> {
@@ -68,51 +86,130 @@ pub struct Source<'a> {
 /// All routes and rules, compiled.
 #[derive(Debug)]
 pub struct PolicySet {
-    _private: (),
+    pub(crate) routes: Vec<Route>,
+    /// Which rules hold on which route, parallel to `routes`.
+    pub(crate) of_route: Vec<Rules>,
+    /// The rules that hold on every route.
+    pub(crate) of_all: Rules,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) hosts: Hosts,
+    pub(crate) hash: Box<str>,
+    /// What is answered for an id that another set made: a route without a name and an upstream.
+    pub(crate) nowhere: Route,
+}
+
+/// Some of the rules of a set.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    /// By path.
+    pub(crate) tree: Tree<Entry>,
+    /// In the order of the files.
+    pub(crate) ids: Vec<RuleId>,
+    /// Whether any of them is a shadow rule.
+    pub(crate) shadow: bool,
+}
+
+/// One rule under one of its paths.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) methods: Methods,
+    pub(crate) rule: RuleId,
+    /// Which of the rule's arms.
+    pub(crate) arm: u32,
+}
+
+/// A rule, compiled.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: Box<str>,
+    pub(crate) place: Place,
+    pub(crate) effect: Effect,
+    pub(crate) shadow: bool,
+    pub(crate) methods: Methods,
+    /// One for each path.
+    pub(crate) arms: Box<[Arm]>,
+    pub(crate) when: Option<Condition>,
+    /// The first instant at which it no longer holds.
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) help: Option<Box<str>>,
+}
+
+/// One path of a rule.
+#[derive(Debug)]
+pub(crate) struct Arm {
+    pub(crate) template: Template,
+    /// The facts that the template names, each to be compared with its segment.
+    pub(crate) facts: Box<[Leaf]>,
+}
+
+/// What a rule does where it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Allow,
+    Deny,
 }
 
 impl PolicySet {
     /// Compiles a policy. The second part of the success are warnings.
     ///
     /// # Errors
-    /// Every mistake, in the order of the files.
+    /// Every mistake, in the order of the files; the warnings are among them.
     pub fn compile(source: Source<'_>) -> Result<(Arc<Self>, Mistakes), Mistakes> {
-        todo!("{source:?}")
+        compile::compile(source)
     }
 
     /// Decides one request.
-    pub fn decide(self: &Arc<Self>, facts: &Facts, action: &Action<'_>, now: Timestamp) -> Decision {
-        todo!("{facts:?} {action:?} {now:?}")
+    pub fn decide(
+        self: &Arc<Self>,
+        facts: &Facts,
+        action: &Action<'_>,
+        now: Timestamp,
+    ) -> Decision {
+        decide::decide(self, facts, action, now)
+    }
+
+    /// Decides one request and says of every rule what it came to and why.
+    pub fn explain(
+        self: &Arc<Self>,
+        facts: &Facts,
+        action: &Action<'_>,
+        now: Timestamp,
+    ) -> Explanation {
+        explain::explain(self, facts, action, now)
     }
 
     /// The route that serves a host and path, decided by these alone.
     pub fn route_of(&self, host: &str, path: &str) -> Option<RouteId> {
-        todo!("{host} {path}")
+        self.hosts.find(host, path)
     }
 
     /// Whether any route serves the host, whatever the path.
     pub fn knows_host(&self, host: &str) -> bool {
-        todo!("{host}")
+        self.hosts.knows(host)
     }
 
-    /// A route by its id.
+    /// A route by its id. An id of another set leads to a route without a name and an upstream.
     pub fn route(&self, id: RouteId) -> &Route {
-        todo!("{id:?}")
+        self.routes.get(id.index()).unwrap_or(&self.nowhere)
     }
 
     /// Every route, in the order of the files.
     pub fn routes(&self) -> &[Route] {
-        todo!()
+        &self.routes
     }
 
-    /// A rule's name.
+    /// A rule's name; empty for an id of another set.
     pub fn rule_name(&self, id: RuleId) -> &str {
-        todo!("{id:?}")
+        self.rule(id).map_or("", |rule| &rule.name)
     }
 
-    /// SHA-256 of the compiled source, 16 hex digits: names the policy in audit records.
+    /// 128-bit FNV-1a of the source, 32 hex digits: names the policy in audit records.
     pub fn hash(&self) -> &str {
-        todo!()
+        &self.hash
+    }
+
+    pub(crate) fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.rules.get(id.0 as usize)
     }
 }
 
@@ -120,5 +217,14 @@ impl RouteId {
     /// Position among [`PolicySet::routes`], for tables that run parallel to it.
     pub fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+impl Effect {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
     }
 }

@@ -1,0 +1,183 @@
+//! Conditions: trees over leaves, each leaf an attribute and a matcher.
+//!
+//! One evaluator serves decisions, remedies and explanations. It says what a condition comes to and
+//! which leaf made it so; a [`Lens`] says which facts count as still obtainable.
+
+use std::sync::Arc;
+
+use document::Place;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::attribute::fact::Fact;
+use crate::attribute::{Kind, Reference, Supply};
+use crate::matcher::Matcher;
+use crate::set::Route;
+use crate::template::Template;
+use crate::truth::Truth;
+use crate::{Action, Facts};
+
+pub(crate) mod read;
+
+/// A condition, compiled.
+#[derive(Debug)]
+pub(crate) enum Condition {
+    /// Every one holds.
+    All(Box<[Self]>),
+    /// At least one holds.
+    Any(Box<[Self]>),
+    /// Not one holds.
+    None(Box<[Self]>),
+    /// A condition of `conditions:`, shared by all who name it.
+    Named(Arc<Named>),
+    /// A comparison.
+    Leaf(Box<Leaf>),
+}
+
+/// A condition of `conditions:`.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) name: Box<str>,
+    pub(crate) condition: Condition,
+}
+
+/// An attribute and what it is compared with.
+#[derive(Debug)]
+pub(crate) struct Leaf {
+    pub(crate) attribute: Reference,
+    pub(crate) matcher: Matcher,
+    /// The matcher as written.
+    pub(crate) text: Box<str>,
+    pub(crate) place: Place,
+}
+
+/// What a condition is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope<'a> {
+    pub(crate) facts: &'a Facts,
+    pub(crate) action: &'a Action<'a>,
+    pub(crate) route: &'a Route,
+    pub(crate) now: Timestamp,
+    /// The template of the rule that has the shape of the path.
+    pub(crate) template: Option<&'a Template>,
+    pub(crate) lens: Lens,
+}
+
+/// Which facts count as obtainable: none for a decision, some when asking again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lens {
+    pub(crate) login: bool,
+    pub(crate) step_up: bool,
+    pub(crate) device: bool,
+    pub(crate) posture: bool,
+    /// Whether a device is known already: what it is can then not be changed.
+    pub(crate) device_known: bool,
+}
+
+/// What a condition comes to, and the leaf that made it so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finding<'a> {
+    pub(crate) truth: Truth,
+    pub(crate) leaf: Option<&'a Leaf>,
+}
+
+impl Condition {
+    /// What the condition comes to.
+    pub(crate) fn weigh<'a>(&'a self, scope: &Scope<'a>) -> Finding<'a> {
+        match self {
+            Self::All(parts) => {
+                fold(parts, scope, Truth::True, Truth::False, |all, part| all.and(part))
+            }
+            Self::Any(parts) => {
+                fold(parts, scope, Truth::False, Truth::True, |any, part| any.or(part))
+            }
+            Self::None(parts) => {
+                let any = fold(parts, scope, Truth::False, Truth::True, |any, part| any.or(part));
+                Finding { truth: any.truth.not(), leaf: any.leaf }
+            }
+            Self::Named(named) => named.condition.weigh(scope),
+            Self::Leaf(leaf) => Finding { truth: leaf.weigh(scope), leaf: Some(leaf) },
+        }
+    }
+}
+
+/// Combines parts until one settles it. The leaf is the one that settled it, else the first that
+/// moved the result away from where it began, else the last that was asked.
+fn fold<'a>(
+    parts: &'a [Condition],
+    scope: &Scope<'a>,
+    start: Truth,
+    end: Truth,
+    combine: impl Fn(Truth, Truth) -> Truth,
+) -> Finding<'a> {
+    let mut result = Finding { truth: start, leaf: None };
+    for part in parts {
+        let found = part.weigh(scope);
+        if found.truth == end {
+            return found;
+        }
+        let truth = combine(result.truth, found.truth);
+        if truth != result.truth || result.truth == start {
+            result.leaf = found.leaf;
+        }
+        result.truth = truth;
+    }
+    result
+}
+
+impl Leaf {
+    /// What the comparison comes to: of the fact as it stands, or of the best that a remedy could
+    /// make of it.
+    pub(crate) fn weigh<'a>(&'a self, scope: &Scope<'a>) -> Truth {
+        if scope.lens.opens(self.attribute.attribute.supply) {
+            return match self.attribute.best() {
+                Some(best) => self.matcher.test(&best, scope.action.path, scope.now),
+                None => Truth::Open,
+            };
+        }
+        self.test(scope)
+    }
+
+    /// What the comparison comes to with the fact as it stands.
+    pub(crate) fn test<'a>(&'a self, scope: &Scope<'a>) -> Truth {
+        let fact = self.attribute.read(scope);
+        self.matcher.test(&fact, scope.action.path, scope.now)
+    }
+}
+
+impl Reference {
+    /// What a remedy makes of the attribute, where that is certain: a login ends anonymity, a
+    /// step-up proves factors and is fresh, a good device says yes to every question.
+    fn best(&self) -> Option<Fact<'static>> {
+        match self.attribute.kind {
+            Kind::Bool => Some(Fact::Bool(self.attribute.name != "user.anonymous")),
+            Kind::Span if self.attribute.name != "cert.expires_in" => {
+                Some(Fact::Span(SignedDuration::ZERO))
+            }
+            Kind::Span
+            | Kind::Number { .. }
+            | Kind::Text
+            | Kind::Lower
+            | Kind::Upper
+            | Kind::Texts
+            | Kind::Word(_)
+            | Kind::Version
+            | Kind::Address
+            | Kind::Any
+            | Kind::Window => None,
+        }
+    }
+}
+
+impl Lens {
+    /// Whether a remedy that is being considered could supply a fact.
+    pub(crate) fn opens(self, supply: Supply) -> bool {
+        match supply {
+            Supply::Nothing => false,
+            Supply::Login => self.login,
+            Supply::StepUp => self.login || self.step_up,
+            Supply::Device => self.device,
+            Supply::AnyDevice => self.device && !self.device_known,
+            Supply::Posture => self.posture || (self.device && !self.device_known),
+        }
+    }
+}

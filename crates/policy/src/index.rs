@@ -1,0 +1,239 @@
+//! From a host and a path to what was said about them, in time that does not grow with the number
+//! of routes and rules.
+//!
+//! 1. A host has its own table: the exact name, else the wildcard that covers exactly one label.
+//!    An exact name hides a wildcard, also on paths that it does not serve.
+//! 2. Within a host, and within the rules of a route, templates are kept as a tree of segments.
+//! 3. A visit goes from the most specific to the least: a literal before one segment before the
+//!    rest. The first route that is visited serves the path.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use crate::set::RouteId;
+use crate::template::{Segment, Segments, Template, decode};
+
+/// Routes by host and path.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts {
+    exact: HashMap<Box<str>, Tree<RouteId>>,
+    wildcard: HashMap<Box<str>, Tree<RouteId>>,
+}
+
+/// What templates lead to.
+#[derive(Debug)]
+pub(crate) struct Tree<T> {
+    root: Node<T>,
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    few: Vec<(Box<str>, Self)>,
+    many: HashMap<Box<str>, Self>,
+    one: Option<Box<Self>>,
+    here: Vec<T>,
+    rest: Vec<T>,
+}
+
+/// Up to this many literal children are compared one by one; more are hashed.
+const FEW_MAX: usize = 8;
+
+impl Hosts {
+    /// The slot of a host and template, to add a route to.
+    pub(crate) fn slot(&mut self, host: &str, template: &Template) -> &mut Vec<RouteId> {
+        let (table, key) = match host.strip_prefix("*.") {
+            Some(parent) => (&mut self.wildcard, parent),
+            None => (&mut self.exact, host),
+        };
+        table.entry(key.into()).or_default().slot(template)
+    }
+
+    /// The route of a canonical host and path.
+    pub(crate) fn find(&self, host: &str, path: &str) -> Option<RouteId> {
+        let mut found = None;
+        let _: ControlFlow<()> = self.tree(host)?.visit(path, &mut |route: &RouteId| {
+            found = Some(*route);
+            ControlFlow::Break(())
+        });
+        found
+    }
+
+    /// Whether a host is served at all.
+    pub(crate) fn knows(&self, host: &str) -> bool {
+        self.tree(host).is_some()
+    }
+
+    fn tree(&self, host: &str) -> Option<&Tree<RouteId>> {
+        if let Some(tree) = self.exact.get(host) {
+            return Some(tree);
+        }
+        if self.wildcard.is_empty() {
+            return None;
+        }
+        let (label, parent) = host.split_once('.')?;
+        if label.is_empty() { None } else { self.wildcard.get(parent) }
+    }
+}
+
+impl<T> Tree<T> {
+    /// The slot of a template, to add to.
+    pub(crate) fn slot(&mut self, template: &Template) -> &mut Vec<T> {
+        let mut node = &mut self.root;
+        for segment in &template.segments {
+            node = match segment {
+                Segment::Literal(text) => node.literal(text),
+                Segment::Any | Segment::Capture(_) | Segment::Fact(_) => {
+                    node.one.get_or_insert_default()
+                }
+            };
+        }
+        if template.rest { &mut node.rest } else { &mut node.here }
+    }
+
+    /// Shows everything whose template has the shape of the path, until told to stop.
+    pub(crate) fn visit<'t, B>(
+        &'t self,
+        path: &str,
+        see: &mut impl FnMut(&'t T) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        match Segments::of(path) {
+            Some(segments) => self.root.visit(segments, see),
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl<T> Node<T> {
+    fn literal(&mut self, text: &str) -> &mut Self {
+        if self.many.is_empty() && self.few.len() >= FEW_MAX {
+            self.many = self.few.drain(..).collect();
+        }
+        if !self.many.is_empty() {
+            return self.many.entry(text.into()).or_default();
+        }
+        let at = self.few.iter().position(|(name, _)| **name == *text).unwrap_or_else(|| {
+            self.few.push((text.into(), Self::default()));
+            self.few.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "the position was found or made above")]
+        &mut self.few[at].1
+    }
+
+    fn child(&self, text: &str) -> Option<&Self> {
+        if self.many.is_empty() {
+            self.few.iter().find(|(name, _)| **name == *text).map(|(_, node)| node)
+        } else {
+            self.many.get(text)
+        }
+    }
+
+    fn visit<'t, B>(
+        &'t self,
+        mut segments: Segments<'_>,
+        see: &mut impl FnMut(&'t T) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        if let Some(segment) = segments.next() {
+            let literals = !(self.few.is_empty() && self.many.is_empty());
+            if literals
+                && let Some(text) = decode(segment)
+                && let Some(child) = self.child(&text)
+            {
+                child.visit(segments.clone(), see)?;
+            }
+            if let Some(one) = &self.one
+                && !segment.is_empty()
+            {
+                one.visit(segments, see)?;
+            }
+        } else {
+            self.here.iter().try_for_each(&mut *see)?;
+        }
+        self.rest.iter().try_for_each(&mut *see)
+    }
+}
+
+impl<T> Default for Tree<T> {
+    fn default() -> Self {
+        Self { root: Node::default() }
+    }
+}
+
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Self { few: vec![], many: HashMap::new(), one: None, here: vec![], rest: vec![] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use document::Place;
+
+    use super::{ControlFlow, Hosts, RouteId, Template, Tree};
+    use crate::template::tests::matches;
+
+    fn template(text: &str) -> Template {
+        let place = Place { file: Path::new("t").into(), line: 1, column: 1 };
+        Template::read(text, &place).expect("a good template")
+    }
+
+    #[test]
+    fn the_tree_finds_what_the_templates_match_most_specific_first() {
+        let mut texts: Vec<String> =
+            ["/", "/**", "/a", "/a/**", "/*", "/{x}/b", "/a/b", "/a/*", "/*/*", "/a/b/**"]
+                .map(str::to_owned)
+                .to_vec();
+        texts.extend((0..20).map(|i| format!("/a/n{i}/**")));
+        let mut tree = Tree::default();
+        for text in &texts {
+            tree.slot(&template(text)).push(text.clone());
+        }
+        for path in ["/", "/a", "/a/", "/a/b", "/a/b/", "/a/c", "/x/b", "/a/n7/q", "/x", "/a/b/c/d"]
+        {
+            let mut seen = Vec::new();
+            let _: ControlFlow<()> = tree.visit(path, &mut |text: &String| {
+                seen.push(text.clone());
+                ControlFlow::Continue(())
+            });
+            let mut expected: Vec<String> =
+                texts.iter().filter(|text| matches(&template(text), path)).cloned().collect();
+            let first = seen.first().cloned();
+            expected.sort();
+            seen.sort();
+            assert_eq!(seen, expected, "{path}");
+            let best = match path {
+                "/" => "/",
+                "/a" | "/a/" => "/a",
+                "/a/b" | "/a/b/" => "/a/b",
+                "/a/c" => "/a/*",
+                "/x/b" => "/{x}/b",
+                "/a/n7/q" => "/a/n7/**",
+                "/x" => "/*",
+                _ => "/a/b/**",
+            };
+            assert_eq!(first.as_deref(), Some(best), "{path}");
+        }
+    }
+
+    #[test]
+    fn hosts_exact_before_one_label() {
+        let mut hosts = Hosts::default();
+        for (id, host, path) in
+            [(0, "a.example.com", "/x/**"), (1, "*.example.com", "/**"), (2, "example.com", "/**")]
+        {
+            hosts.slot(host, &template(path)).push(RouteId(id));
+        }
+        for (host, path, expected) in [
+            ("a.example.com", "/x", Some(0)),
+            ("a.example.com", "/y", None),
+            ("b.example.com", "/y", Some(1)),
+            ("a.b.example.com", "/y", None),
+            (".example.com", "/y", None),
+            ("example.com", "/", Some(2)),
+            ("com", "/", None),
+        ] {
+            assert_eq!(hosts.find(host, path), expected.map(RouteId), "{host}{path}");
+        }
+    }
+}
