@@ -204,9 +204,15 @@ fn extensions(builder: &mut X509Builder, leaf: &Leaf, issuer: Option<&X509>) {
     .map(|usage| builder.append_extension(usage.build().unwrap()).unwrap());
     if leaf.dns.len() + leaf.uri.len() + leaf.email.len() > 0 {
         let mut names = SubjectAlternativeName::new();
-        leaf.dns.iter().for_each(|dns| drop(names.dns(dns)));
-        leaf.uri.iter().for_each(|uri| drop(names.uri(uri)));
-        leaf.email.iter().for_each(|email| drop(names.email(email)));
+        for dns in &leaf.dns {
+            names.dns(dns);
+        }
+        for uri in &leaf.uri {
+            names.uri(uri);
+        }
+        for email in &leaf.email {
+            names.email(email);
+        }
         let context = builder.x509v3_context(issuer.map(|issuer| &**issuer), None);
         let extension = names.build(&context).unwrap();
         builder.append_extension(extension).unwrap();

@@ -17,6 +17,7 @@ pub mod frames;
 pub mod gateway;
 pub mod h1;
 pub mod h2;
+pub mod house;
 pub mod plan;
 pub mod process;
 pub mod recorder;

@@ -80,6 +80,13 @@ impl Dial {
         ssl.connect(wire).map_err(|error| io::Error::other(format!("{error:?}")))
     }
 
+    /// With this server name, checking the certificate's chain alone.
+    #[must_use]
+    pub fn to_unverified(mut self, name: &str) -> Self {
+        self.sni = Some(name.to_owned());
+        self
+    }
+
     /// With this server name and certificate check.
     #[must_use]
     pub fn to(mut self, name: &str) -> Self {
