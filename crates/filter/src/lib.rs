@@ -29,6 +29,7 @@ pub use health::{Health, HealthBoard};
 pub use setup::{Directory, Purpose, Services, Setup, Survivors};
 pub use stop::{Challenge, Denial, Failure, Refusal, Status, Stop, Wait};
 
+pub use document::Mistakes;
 pub use pingora_http::{RequestHeader, ResponseHeader};
 
 /// A phase filter.

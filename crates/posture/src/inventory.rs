@@ -19,11 +19,8 @@ pub(crate) fn load(
         Ok(document) => document,
         Err(found) => {
             mistakes.extend(found.into_iter().map(|mistake| {
-                if mistake.place.is_some() {
-                    mistake
-                } else {
-                    mistake.related(&file.place, "named here")
-                }
+                let place = mistake.place.clone().unwrap_or_else(|| file.place.clone());
+                Mistake { place: Some(place), ..mistake }
             }));
             return None;
         }
@@ -39,18 +36,6 @@ pub(crate) fn load(
 fn read(root: &Node, setup: &Setup<'_>, mistakes: &mut Mistakes) -> Index {
     let mut index = Index::default();
     check_keys(root, mistakes);
-    match root.get("version").map(|version| (&version.kind, &version.place)) {
-        Some((Kind::Int(1), _)) => {}
-        Some((_, place)) => {
-            let mistake =
-                Mistake::error("wrong-version", place, "the inventory's version is not 1");
-            mistakes.push(mistake.help("write `version: 1`"));
-        }
-        None => {
-            let mistake = Mistake::error("no-version", &root.place, "the inventory has no version");
-            mistakes.push(mistake.help("write `version: 1`"));
-        }
-    }
     let Some(devices) = root.get("devices") else {
         let mistake = Mistake::error("no-devices", &root.place, "the inventory has no `devices`");
         mistakes.push(mistake.help("write `devices: []` if there are none yet"));
@@ -97,7 +82,7 @@ fn add(
 }
 
 fn check_keys(root: &Node, mistakes: &mut Mistakes) {
-    const KNOWN: [&str; 3] = ["version", "devices", "include"];
+    const KNOWN: [&str; 2] = ["version", "devices"];
     let Kind::Map(entries) = &root.kind else { return };
     for (key, _) in entries.iter().filter(|(key, _)| !KNOWN.contains(&key.name.as_str())) {
         let text = format!("unknown key `{}`", key.name);

@@ -100,7 +100,7 @@ mod tests {
 
     /// What the filter says of a request from `address` under the section `yaml`.
     fn ask(yaml: &str, address: &str) -> (Result<(), Stop>, Option<Value>) {
-        let text = format!("geofence: {yaml}\n");
+        let text = format!("version: 1\ngeofence: {yaml}\n");
         let document = document::load_text(Path::new("gateway.yaml"), &text).unwrap();
         let conf: Conf = document::parse(document.root.get("geofence").unwrap()).unwrap();
         let Conf { deny, inside, attribute } = conf;
@@ -150,16 +150,16 @@ mod tests {
 
     #[test]
     fn a_wrong_network_is_a_mistake_with_its_place() {
-        let text = "geofence:\n  deny: [10.0.0.0/40]\n";
+        let text = "version: 1\ngeofence:\n  deny: [10.0.0.0/40]\n";
         let document = document::load_text(Path::new("gateway.yaml"), text).unwrap();
         let mistakes = document::parse::<Conf>(document.root.get("geofence").unwrap()).unwrap_err();
         let place = mistakes.first().and_then(|mistake| mistake.place.as_ref()).unwrap();
-        assert_eq!((place.line, place.column), (2, 10));
+        assert_eq!((place.line, place.column), (3, 10));
     }
 
     #[test]
     fn it_is_built_as_the_gateway_builds_it() {
-        let (policy, _) = policy::PolicySet::compile(policy::set::Source::default()).unwrap();
+        let (policy, _) = policy::PolicySet::compile(policy::Source::default()).unwrap();
         let services = filter::Services {
             clock: Arc::new(filter::SystemClock),
             metrics: Arc::default(),
