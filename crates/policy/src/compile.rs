@@ -43,6 +43,8 @@ pub(crate) fn compile(source: Source<'_>) -> Result<(Arc<PolicySet>, Mistakes), 
     names.finish(&mut mistakes);
     mistakes.sort_by(|a, b| a.place.cmp(&b.place));
     if mistakes.iter().any(|mistake| mistake.level == Level::Error) {
+        // What was not read cannot be said to be missing.
+        mistakes.retain(|mistake| !lint::FROM_ABSENCE.contains(&mistake.code));
         return Err(mistakes);
     }
     let hash = hash.finish();
@@ -321,19 +323,15 @@ impl<'a> Builder<'a> {
         let mut facts = Vec::new();
         for (at, segment) in template.segments.iter().enumerate() {
             let Segment::Fact(name) = segment else { continue };
-            match Reference::find(name).filter(Reference::fits_path) {
-                Some(attribute) => facts.push(Leaf {
-                    attribute,
-                    matcher: Matcher::Segment(at),
-                    text: format!("is the segment `{{{name}}}` of `{template}`").into(),
-                    place: template.place.clone(),
-                }),
-                None => {
-                    let message = format!("the path `{template}` names `{name}`, which is no text");
-                    let help = "paths can name attributes that are text, such as `{user.id}`";
-                    self.mistakes
-                        .push(Mistake::error("bad-path", &template.place, message).help(help));
-                }
+            if let Some(attribute) = Reference::find(name).filter(Reference::fits_path) {
+                let text = format!("is the segment `{{{name}}}` of `{template}`").into();
+                let place = template.place.clone();
+                facts.push(Leaf { attribute, matcher: Matcher::Segment(at), text, place });
+            } else {
+                let message = format!("the path `{template}` names `{name}`, which is no text");
+                let help = "paths can name attributes that are text, such as `{user.id}`";
+                let mistake = Mistake::error("bad-path", &template.place, message);
+                self.mistakes.push(mistake.help(help));
             }
         }
         Arm { facts: facts.into(), template }

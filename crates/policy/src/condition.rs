@@ -62,16 +62,10 @@ pub(crate) struct Scope<'a> {
     pub(crate) lens: Lens,
 }
 
-/// Which facts count as obtainable: none for a decision, some when asking again.
+/// Which facts count as obtainable: none for a decision, some when asking again. A bit for each
+/// [`Supply`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lens {
-    pub(crate) login: bool,
-    pub(crate) step_up: bool,
-    pub(crate) device: bool,
-    pub(crate) posture: bool,
-    /// Whether a device is known already: what it is can then not be changed.
-    pub(crate) device_known: bool,
-}
+pub(crate) struct Lens(u8);
 
 /// What a condition comes to, and the leaf that made it so.
 #[derive(Clone, Copy, Debug)]
@@ -84,14 +78,10 @@ impl Condition {
     /// What the condition comes to.
     pub(crate) fn weigh<'a>(&'a self, scope: &Scope<'a>) -> Finding<'a> {
         match self {
-            Self::All(parts) => {
-                fold(parts, scope, Truth::True, Truth::False, |all, part| all.and(part))
-            }
-            Self::Any(parts) => {
-                fold(parts, scope, Truth::False, Truth::True, |any, part| any.or(part))
-            }
+            Self::All(parts) => fold(parts, scope, Truth::True, Truth::False, Truth::and),
+            Self::Any(parts) => fold(parts, scope, Truth::False, Truth::True, Truth::or),
             Self::None(parts) => {
-                let any = fold(parts, scope, Truth::False, Truth::True, |any, part| any.or(part));
+                let any = fold(parts, scope, Truth::False, Truth::True, Truth::or);
                 Finding { truth: any.truth.not(), leaf: any.leaf }
             }
             Self::Named(named) => named.condition.weigh(scope),
@@ -169,15 +159,27 @@ impl Reference {
 }
 
 impl Lens {
-    /// Whether a remedy that is being considered could supply a fact.
+    /// The same with one more kind of facts open.
+    #[must_use]
+    pub(crate) fn with(self, supply: Supply) -> Self {
+        Self(self.0 | supply.bit())
+    }
+
+    /// Whether a fact counts as obtainable.
     pub(crate) fn opens(self, supply: Supply) -> bool {
-        match supply {
-            Supply::Nothing => false,
-            Supply::Login => self.login,
-            Supply::StepUp => self.login || self.step_up,
-            Supply::Device => self.device,
-            Supply::AnyDevice => self.device && !self.device_known,
-            Supply::Posture => self.posture || (self.device && !self.device_known),
+        self.0 & supply.bit() != 0
+    }
+}
+
+impl Supply {
+    fn bit(self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::Login => 1,
+            Self::StepUp => 2,
+            Self::Device => 4,
+            Self::AnyDevice => 8,
+            Self::Posture => 16,
         }
     }
 }

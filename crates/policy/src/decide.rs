@@ -11,7 +11,6 @@
 //! Which rule is named does not depend on the order of the file: rules are visited by how specific
 //! their paths are, and by name.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -139,55 +138,40 @@ impl<'a> Question<'a> {
     /// Weighs every rule whose method and path fit.
     pub(crate) fn tally(&self, lens: Lens) -> Tally<'a> {
         let mut tally = Tally::default();
-        let _: ControlFlow<()> = self.visit(&mut |entry, rule| {
-            if rule.effect == Effect::Allow {
-                if tally.help.is_none() && rule.help.is_some() {
-                    tally.help = Some(entry.rule);
-                }
-                if tally.allow.is_some() {
-                    return ControlFlow::Continue(());
-                }
+        self.each(&mut |entry, rule| {
+            if tally.deny.is_some() || (rule.effect == Effect::Allow && tally.allow.is_some()) {
+                return;
             }
             let found = self.weigh(entry, rule, lens);
-            match rule.effect {
-                Effect::Allow => {
-                    if found.truth.can_be_true() {
-                        tally.allow = Some(entry.rule);
+            match (rule.effect, found.truth) {
+                (Effect::Allow, Truth::True | Truth::Open) => tally.allow = Some(entry.rule),
+                (Effect::Allow, Truth::False | Truth::Unknown) => {
+                    if tally.help.is_none() && rule.help.is_some() {
+                        tally.help = Some(entry.rule);
                     }
                 }
-                Effect::Deny => match found.truth {
-                    Truth::True => {
-                        tally.deny = Some(entry.rule);
-                        return ControlFlow::Break(());
-                    }
-                    Truth::Unknown => {
-                        tally.deny_unknown.get_or_insert((entry.rule, found.leaf));
-                    }
-                    Truth::False | Truth::Open => {}
-                },
+                (Effect::Deny, Truth::True) => tally.deny = Some(entry.rule),
+                (Effect::Deny, Truth::Unknown) => {
+                    tally.deny_unknown.get_or_insert((entry.rule, found.leaf));
+                }
+                (Effect::Deny, Truth::False | Truth::Open) => {}
             }
-            ControlFlow::Continue(())
         });
         tally
     }
 
     /// Shows every rule that counts and whose method and path fit, once for each path that does.
-    pub(crate) fn visit(
-        &self,
-        see: &mut impl FnMut(&Entry, &'a Rule) -> ControlFlow<()>,
-    ) -> ControlFlow<()> {
+    pub(crate) fn each(&self, see: &mut impl FnMut(&Entry, &'a Rule)) {
         for rules in [&self.set.of_all, self.of_route] {
-            rules.tree.visit(self.action.path, &mut |entry: &Entry| {
-                if !entry.methods.has(self.methods) {
-                    return ControlFlow::Continue(());
+            rules.tree.each(self.action.path, &mut |entry: &Entry| {
+                if entry.methods.has(self.methods)
+                    && let Some(rule) = self.set.rule(entry.rule)
+                    && (self.shadow || !rule.shadow)
+                {
+                    see(entry, rule);
                 }
-                match self.set.rule(entry.rule) {
-                    Some(rule) if self.shadow || !rule.shadow => see(entry, rule),
-                    Some(_) | None => ControlFlow::Continue(()),
-                }
-            })?;
+            });
         }
-        ControlFlow::Continue(())
     }
 
     /// What a rule comes to under one of its paths: the facts in the path, then the condition.
@@ -226,19 +210,19 @@ impl<'a> Question<'a> {
     }
 }
 
-impl<'a> Finding<'a> {
+impl Finding<'_> {
     /// Both; the leaf is the one that decides between them.
-    pub(crate) fn and(self, other: Finding<'a>) -> Finding<'a> {
+    pub(crate) fn and(self, other: Self) -> Self {
         let truth = self.truth.and(other.truth);
         let leaf = if truth == self.truth && truth != Truth::True { self.leaf } else { other.leaf };
-        Finding { truth, leaf: leaf.or(self.leaf) }
+        Self { truth, leaf: leaf.or(self.leaf) }
     }
 
     /// Either; the leaf is the one that decides between them.
-    pub(crate) fn or(self, other: Finding<'a>) -> Finding<'a> {
+    pub(crate) fn or(self, other: Self) -> Self {
         let truth = self.truth.or(other.truth);
         let leaf = if truth == self.truth { self.leaf } else { other.leaf };
-        Finding { truth, leaf: leaf.or(self.leaf) }
+        Self { truth, leaf: leaf.or(self.leaf) }
     }
 }
 

@@ -3,7 +3,6 @@
 //! The outcome is the one of [`PolicySet::decide`](crate::PolicySet::decide), which is called for
 //! it; the rules are weighed by the same function. An explanation holds no permit.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -174,7 +173,7 @@ fn finding(
     // The paths that fit are the ones that the index finds, as in a decision.
     let mut found: Option<(Finding<'_>, u32)> = None;
     let fits = rule.methods.has(question.methods);
-    let _: ControlFlow<()> = rules.tree.visit(question.action.path, &mut |entry: &Entry| {
+    rules.tree.each(question.action.path, &mut |entry: &Entry| {
         if entry.rule == id && fits {
             let more = question.weigh(entry, rule, Lens::default());
             found = Some(match found {
@@ -183,7 +182,6 @@ fn finding(
                 None => (more, entry.arm),
             });
         }
-        ControlFlow::Continue(())
     });
     let action = found.is_some();
     // A rule whose action does not fit is weighed all the same, without its path.

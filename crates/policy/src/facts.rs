@@ -203,7 +203,7 @@ pub enum Os {
     Ios,
     /// Android.
     Android,
-    /// ChromeOS.
+    /// `ChromeOS`.
     Chromeos,
     /// Anything else.
     Other,

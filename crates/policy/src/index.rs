@@ -8,7 +8,6 @@
 //!    rest. The first route that is visited serves the path.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
 use crate::set::RouteId;
 use crate::template::{Segment, Segments, Template, decode};
@@ -50,12 +49,7 @@ impl Hosts {
 
     /// The route of a canonical host and path.
     pub(crate) fn find(&self, host: &str, path: &str) -> Option<RouteId> {
-        let mut found = None;
-        let _: ControlFlow<()> = self.tree(host)?.visit(path, &mut |route: &RouteId| {
-            found = Some(*route);
-            ControlFlow::Break(())
-        });
-        found
+        self.tree(host)?.first(path).copied()
     }
 
     /// Whether a host is served at all.
@@ -90,15 +84,15 @@ impl<T> Tree<T> {
         if template.rest { &mut node.rest } else { &mut node.here }
     }
 
-    /// Shows everything whose template has the shape of the path, until told to stop.
-    pub(crate) fn visit<'t, B>(
-        &'t self,
-        path: &str,
-        see: &mut impl FnMut(&'t T) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
-        match Segments::of(path) {
-            Some(segments) => self.root.visit(segments, see),
-            None => ControlFlow::Continue(()),
+    /// The most specific of what has the shape of the path.
+    pub(crate) fn first(&self, path: &str) -> Option<&T> {
+        self.root.first(Segments::of(path)?)
+    }
+
+    /// Shows everything that has the shape of the path, the most specific first.
+    pub(crate) fn each<'t>(&'t self, path: &str, see: &mut impl FnMut(&'t T)) {
+        if let Some(segments) = Segments::of(path) {
+            self.root.each(segments, see);
         }
     }
 }
@@ -127,28 +121,40 @@ impl<T> Node<T> {
         }
     }
 
-    fn visit<'t, B>(
-        &'t self,
-        mut segments: Segments<'_>,
-        see: &mut impl FnMut(&'t T) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
-        if let Some(segment) = segments.next() {
-            let literals = !(self.few.is_empty() && self.many.is_empty());
-            if literals
-                && let Some(text) = decode(segment)
-                && let Some(child) = self.child(&text)
-            {
-                child.visit(segments.clone(), see)?;
+    fn first(&self, mut segments: Segments<'_>) -> Option<&T> {
+        let found = match segments.next() {
+            Some(segment) => {
+                let (literal, one) = self.children(segment);
+                literal
+                    .and_then(|child| child.first(segments.clone()))
+                    .or_else(|| one.and_then(|child| child.first(segments)))
             }
-            if let Some(one) = &self.one
-                && !segment.is_empty()
-            {
-                one.visit(segments, see)?;
+            None => self.here.first(),
+        };
+        found.or_else(|| self.rest.first())
+    }
+
+    fn each<'t>(&'t self, mut segments: Segments<'_>, see: &mut impl FnMut(&'t T)) {
+        match segments.next() {
+            Some(segment) => {
+                let (literal, one) = self.children(segment);
+                if let Some(child) = literal {
+                    child.each(segments.clone(), see);
+                }
+                if let Some(child) = one {
+                    child.each(segments, see);
+                }
             }
-        } else {
-            self.here.iter().try_for_each(&mut *see)?;
+            None => self.here.iter().for_each(&mut *see),
         }
-        self.rest.iter().try_for_each(&mut *see)
+        self.rest.iter().for_each(&mut *see);
+    }
+
+    /// Where a segment leads: by its own name, and as any segment that is not empty.
+    fn children(&self, segment: &str) -> (Option<&Self>, Option<&Self>) {
+        let named = !(self.few.is_empty() && self.many.is_empty());
+        let literal = if named { decode(segment).and_then(|text| self.child(&text)) } else { None };
+        (literal, self.one.as_deref().filter(|_| !segment.is_empty()))
     }
 }
 
@@ -170,7 +176,7 @@ mod tests {
 
     use document::Place;
 
-    use super::{ControlFlow, Hosts, RouteId, Template, Tree};
+    use super::{Hosts, RouteId, Template, Tree};
     use crate::template::tests::matches;
 
     fn template(text: &str) -> Template {
@@ -192,10 +198,8 @@ mod tests {
         for path in ["/", "/a", "/a/", "/a/b", "/a/b/", "/a/c", "/x/b", "/a/n7/q", "/x", "/a/b/c/d"]
         {
             let mut seen = Vec::new();
-            let _: ControlFlow<()> = tree.visit(path, &mut |text: &String| {
-                seen.push(text.clone());
-                ControlFlow::Continue(())
-            });
+            tree.each(path, &mut |text: &String| seen.push(text.clone()));
+            assert_eq!(tree.first(path), seen.first(), "{path}");
             let mut expected: Vec<String> =
                 texts.iter().filter(|text| matches(&template(text), path)).cloned().collect();
             let first = seen.first().cloned();

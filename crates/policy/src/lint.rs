@@ -4,6 +4,9 @@ use document::{At, Mistake, Mistakes};
 
 use crate::set::{Effect, Rule, RuleId, Rules};
 
+/// Warnings that something is not there: only true of a policy that was read whole.
+pub(crate) const FROM_ABSENCE: [&str; 2] = ["unused-condition", "no-allow"];
+
 /// An `allow` that asks for nothing that was authenticated.
 pub(crate) fn open_to_all(id: &At<String>) -> Mistake {
     let message = format!("the rule `{}` allows anyone: it asks for no identity", id.value);

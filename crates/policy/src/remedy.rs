@@ -12,7 +12,6 @@
 //! 5. Where nothing helps there is no remedy, and the denial says nothing of what was near.
 
 use std::cmp::Reverse;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::attribute::Supply;
@@ -37,38 +36,45 @@ pub(crate) struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Login,
-    StepUp,
+    Authenticate,
     Device,
     Posture,
 }
 
 /// The smallest remedy, if any would help.
 pub(crate) fn find(question: &Question<'_>) -> Option<Found> {
-    let facts = question.facts;
-    let steps = available(facts);
-    let lens = |chosen: usize| {
-        let has =
-            |step| steps.iter().enumerate().any(|(i, s)| *s == step && chosen & (1 << i) != 0);
-        Lens {
-            login: has(Step::Login),
-            step_up: has(Step::StepUp),
-            device: has(Step::Device),
-            posture: has(Step::Posture),
-            device_known: device_known(facts),
-        }
+    let steps = available(question.facts);
+    let device_known = device_known(question.facts);
+    // A choice is a set of steps, the first step its lowest bit.
+    let lens = |choice: usize| {
+        let chosen = steps.iter().enumerate().filter(|(bit, _)| choice & (1 << bit) != 0);
+        chosen.fold(Lens::default(), |lens, (_, step)| step.open(lens, device_known))
     };
     let every = (1_usize << steps.len()) - 1;
     if !helps(question, lens(every)) {
         return None;
     }
-    // Fewest steps first; among equals the earlier ones, which are the lower bits.
+    // Fewest steps first; among equals the earlier ones.
     let mut choices: Vec<usize> = (1..=every).collect();
-    choices.sort_by_key(|chosen| (chosen.count_ones(), *chosen));
-    let chosen = choices.into_iter().find(|chosen| helps(question, lens(*chosen)))?;
-    let step = *steps.get(chosen.trailing_zeros() as usize)?;
-    let (rule, need) = demands(question, lens(chosen))?;
-    let (remedy, reason) = need.into_remedy(step, facts);
+    choices.sort_by_key(|choice| (choice.count_ones(), *choice));
+    let choice = choices.into_iter().find(|choice| helps(question, lens(*choice)))?;
+    let step = *steps.get(choice.trailing_zeros() as usize)?;
+    let (rule, need) = demands(question, lens(choice))?;
+    let (remedy, reason) = need.into_remedy(step, question.facts);
     Some(Found { remedy, reason, rule })
+}
+
+impl Step {
+    /// What the step leaves open.
+    fn open(self, lens: Lens, device_known: bool) -> Lens {
+        match self {
+            Self::Login => lens.with(Supply::Login).with(Supply::StepUp),
+            Self::Authenticate => lens.with(Supply::StepUp),
+            Self::Device if device_known => lens.with(Supply::Device),
+            Self::Device => lens.with(Supply::Device).with(Supply::AnyDevice).with(Supply::Posture),
+            Self::Posture => lens.with(Supply::Posture),
+        }
+    }
 }
 
 fn available(facts: &Facts) -> Vec<Step> {
@@ -84,7 +90,7 @@ fn available(facts: &Facts) -> Vec<Step> {
                 AuthMethod::ApiToken | AuthMethod::ClientCertificate => false,
             });
             match subject.kind {
-                SubjectKind::Human if renewable => steps.push(Step::StepUp),
+                SubjectKind::Human if renewable => steps.push(Step::Authenticate),
                 SubjectKind::Human | SubjectKind::Service => {}
             }
         }
@@ -109,7 +115,7 @@ fn helps(question: &Question<'_>, lens: Lens) -> bool {
 fn demands<'a>(question: &Question<'a>, lens: Lens) -> Option<(RuleId, Need<'a>)> {
     let mut against = Need::default();
     let mut best: Option<(RuleId, &'a Rule, Need<'a>)> = None;
-    let _: ControlFlow<()> = question.visit(&mut |entry, rule| {
+    question.each(&mut |entry, rule| {
         let arm = rule.arms.get(entry.arm as usize);
         let scope = question.scope(arm.map(|arm| &arm.template), Lens::default());
         let opened = Scope { lens, ..scope };
@@ -139,9 +145,8 @@ fn demands<'a>(question: &Question<'a>, lens: Lens) -> Option<(RuleId, Need<'a>)
                 }
             }
         }
-        ControlFlow::Continue(())
     });
-    best.map(|(id, _, need)| (id, need.merged(against)))
+    best.map(|(id, _, need)| (id, need.merged(&against)))
 }
 
 /// What has to change so that a condition comes out as wanted.
@@ -204,7 +209,7 @@ impl<'a> Need<'a> {
             .min_by_key(Need::rank);
         if let Some(least) = least {
             let so_far = std::mem::take(self);
-            *self = so_far.merged(least);
+            *self = so_far.merged(&least);
         }
     }
 
@@ -269,7 +274,7 @@ impl<'a> Need<'a> {
         )
     }
 
-    fn merged(self, other: Self) -> Self {
+    fn merged(self, other: &Self) -> Self {
         let max_age = match (self.max_age, other.max_age) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -286,7 +291,7 @@ impl<'a> Need<'a> {
     fn into_remedy(self, step: Step, facts: &Facts) -> (Remedy, Reason) {
         match step {
             Step::Login => (Remedy::Login, Reason::NoIdentity),
-            Step::StepUp => {
+            Step::Authenticate => {
                 let Self { mfa, acr, max_age, device: _, posture: _ } = self;
                 let remedy = Remedy::StepUp { acr: acr.map(Into::into), max_age, mfa };
                 (remedy, Reason::StepUpRequired)

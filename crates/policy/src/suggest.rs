@@ -2,17 +2,11 @@
 
 /// `did you mean ...`, where one of the known words is near enough, and the list of them otherwise.
 pub(crate) fn among<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match nearest(word, known.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let all: Vec<String> = known.map(|name| format!("`{name}`")).collect();
-            if all.is_empty() {
-                "none is defined".to_owned()
-            } else {
-                format!("one of {}", all.join(", "))
-            }
-        }
+    if let Some(near) = nearest(word, known.clone()) {
+        return format!("did you mean `{near}`?");
     }
+    let all: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+    if all.is_empty() { "none is defined".to_owned() } else { format!("one of {}", all.join(", ")) }
 }
 
 /// The nearest known word, where one differs in at most a third of its letters.

@@ -48,7 +48,7 @@ pub(super) fn risk<'a>(scope: &Scope<'a>, read: impl FnOnce(&'a Risk) -> Fact<'a
     scope.facts.risk().map_or(Fact::Unknown, |risk| read(risk))
 }
 
-pub(super) fn word<'a>(word: &'a str) -> Fact<'a> {
+pub(super) fn word(word: &str) -> Fact<'_> {
     Fact::Text(Cow::Borrowed(word))
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use document::{Key, Kind, Mistake, Mistakes, Node, Place};
 
 use super::{Condition, Leaf, Named};
-use crate::attribute::{ATTRIBUTES, Reference};
+use crate::attribute::{ATTRIBUTES, Reference, quoted};
 use crate::matcher;
 use crate::suggest;
 
@@ -260,9 +260,7 @@ impl<'a> Names<'a> {
     }
 
     fn leaf(&self, key: &Key, node: &Node, mistakes: &mut Mistakes) -> Read {
-        let Some(attribute) = attribute(&key.name, &key.place, self, mistakes) else {
-            return None;
-        };
+        let attribute = attribute(&key.name, &key.place, self, mistakes)?;
         let matcher = matcher::read::matcher(node, &attribute, mistakes)?;
         let segments = match attribute.attribute.name {
             "request.segment" => vec![(attribute.parameter.clone(), key.place.clone())],
@@ -297,10 +295,7 @@ fn attribute(
     let Some(mut found) = Reference::find(name) else {
         let message = format!("there is no attribute `{name}`");
         let mistake = Mistake::error("unknown-attribute", place, message);
-        mistakes.push(match advice(name, names) {
-            Some(help) => mistake.help(help),
-            None => mistake,
-        });
+        mistakes.push(mistake.help(advice(name, names)));
         return None;
     };
     if found.attribute.name == "request.header" {
@@ -314,34 +309,33 @@ fn attribute(
     Some(found)
 }
 
-fn advice(name: &str, names: &Names<'_>) -> Option<String> {
+fn advice(name: &str, names: &Names<'_>) -> String {
     if names.entries.contains_key(name) {
-        return Some(format!("`{name}` is a condition: write it alone, without a value"));
+        return format!("`{name}` is a condition: write it alone, without a value");
     }
     if name.starts_with("time.") {
-        return Some("write `time: {days: ..., between: ..., zone: ...}`".to_owned());
+        return "write `time: {days: ..., between: ..., zone: ...}`".to_owned();
     }
     if let Some(family) = ATTRIBUTES.iter().find(|a| a.parameter.is_some() && a.name == name) {
-        return Some(format!("write `{}`", family.title()));
+        return format!("write `{}`", family.title());
     }
     let words = ATTRIBUTES.iter().map(|a| a.name).chain(["all", "any", "none"]);
     if let Some(near) = suggest::nearest(name, words) {
-        return Some(format!("did you mean `{near}`?"));
+        return format!("did you mean `{near}`?");
     }
-    let space = name.split('.').next().unwrap_or_default();
+    let space = |name: &'static str| name.split('.').next().unwrap_or(name);
+    let own = name.split('.').next().unwrap_or_default();
     let all: Vec<String> = ATTRIBUTES
         .iter()
-        .filter(|a| a.name.split('.').next() == Some(space))
+        .filter(|a| space(a.name) == own)
         .map(|a| format!("`{}`", a.title()))
         .collect();
     if all.is_empty() {
-        return Some(
-            "attributes begin with `user.`, `auth.`, `cert.`, `device.`, `network.`, \
-             `request.`, `risk.`, `route.`, `upstream.` or `attr.`, or are `time`"
-                .to_owned(),
-        );
+        let mut spaces: Vec<&str> = ATTRIBUTES.iter().map(|a| space(a.name)).collect();
+        spaces.dedup();
+        return format!("attributes begin with one of {}", quoted(&spaces));
     }
-    Some(format!("one of {}", all.join(", ")))
+    format!("one of {}", all.join(", "))
 }
 
 /// Parts as one condition; nothing where one of them is bad.

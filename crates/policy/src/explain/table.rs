@@ -1,6 +1,6 @@
 //! An explanation as a table for a terminal.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::{Explanation, RuleFinding};
 
@@ -84,7 +84,7 @@ fn table(f: &mut fmt::Formatter<'_>, rows: &[[String; 6]]) -> fmt::Result {
         let mut line = String::new();
         for (column, cell) in row.iter().enumerate() {
             let width = width(column).unwrap_or_default();
-            line.push_str(&format!("{cell:<width$}  "));
+            write!(line, "{cell:<width$}  ")?;
         }
         writeln!(f, "{}", line.trim_end())?;
     }
