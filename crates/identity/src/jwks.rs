@@ -8,16 +8,17 @@
 //!    token's header chooses among what the key allows, never the other way around.
 //! 4. A token without a `kid` is verified only where exactly one key fits. See [`KeySet::find`].
 //! 5. A set from a file is read with the configuration. A set from an address is fetched in the
-//!    background and outlives generations. See [`Keys`].
+//!    background and outlives generations. See [`Cell`].
 
 mod alg;
 mod cell;
 pub mod fetch;
+pub mod keeper;
 mod key;
 pub mod set;
 mod weak;
 
 pub use alg::{Alg, KeyType};
-pub use cell::{Cell, Now};
+pub use cell::{Cell, Loaded, Now};
 pub use key::{Key, Unfit};
 pub use set::{KeySet, Skipped};

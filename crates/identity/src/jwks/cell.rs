@@ -90,9 +90,11 @@ impl Cell {
     /// or about to begin), waits until it ends, at most `patience`. `true` if it is worth looking again.
     pub async fn ask(&self, now: Timestamp, patience: Duration) -> bool {
         let mut attempts = self.attempts.subscribe();
-        self.wanted.store(true, Ordering::Release);
         let near = self.fetching.load(Ordering::Acquire) || self.may_fetch(now);
-        self.asked.notify_one();
+        // However many ask, the task is woken once.
+        if !self.wanted.swap(true, Ordering::AcqRel) {
+            self.asked.notify_one();
+        }
         near && tokio::time::timeout(patience, attempts.changed())
             .await
             .is_ok_and(|ended| ended.is_ok())
