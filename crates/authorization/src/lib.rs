@@ -14,7 +14,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use filter::{Challenge, Context, Denial, Filter, Mistakes, Refusal, RequestHeader, Setup, Status, Stop};
+use filter::{
+    Challenge, Context, Denial, Filter, Mistakes, Refusal, RequestHeader, Setup, Status, Stop,
+};
 use metrics::Metrics;
 use policy::{Outcome, PolicySet, Reason};
 use schemars::JsonSchema;

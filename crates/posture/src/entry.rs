@@ -159,10 +159,14 @@ impl Entry {
         &self.fresh
     }
 
-    /// The same, without posture that is older than `max_age`.
-    pub(crate) fn at(&self, now: Timestamp, max_age: SignedDuration) -> &Arc<Device> {
-        let fresh = self.fresh.observed_at.is_some_and(|seen| now.duration_since(seen) <= max_age);
-        if fresh { &self.fresh } else { &self.stale }
+    /// The same, without its posture.
+    pub(crate) fn stale(&self) -> &Arc<Device> {
+        &self.stale
+    }
+
+    /// Whether its posture was seen at most this long ago.
+    pub(crate) fn is_fresh(&self, now: Timestamp, max_age: SignedDuration) -> bool {
+        self.fresh.observed_at.is_some_and(|seen| now.duration_since(seen) <= max_age)
     }
 }
 

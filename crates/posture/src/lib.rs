@@ -25,6 +25,8 @@ use std::sync::Arc;
 use document::{Mistake, Mistakes};
 use filter::{Context, Failure, Filter, Health, RequestHeader, Setup, Stop};
 use jiff::{SignedDuration, Timestamp};
+use metrics::Metrics;
+use metrics::prometheus::IntCounter;
 use policy::{Certificate, Device, Facts, Reason};
 
 use anchors::Anchors;
@@ -44,6 +46,16 @@ struct Proof {
     id_from: Option<IdFrom>,
     inventory: Option<Arc<Index>>,
     max_age: Option<SignedDuration>,
+    lookups: Lookups,
+}
+
+/// How look-ups in the inventory end, for the metric.
+#[derive(Debug)]
+struct Lookups {
+    found: IntCounter,
+    stale: IntCounter,
+    none: IntCounter,
+    several: IntCounter,
 }
 
 impl Assess {
@@ -90,7 +102,8 @@ impl Assess {
             setup.directory(Arc::clone(index) as Arc<dyn filter::Directory>);
             setup.services().health.tell("inventory", &Health::Good);
         }
-        Ok(Self { proof: Some(Proof { anchors, id_from, inventory, max_age }) })
+        let lookups = Lookups::new(&setup.services().metrics);
+        Ok(Self { proof: Some(Proof { anchors, id_from, inventory, max_age, lookups }) })
     }
 
     /// What is known of the device that a request comes from, if it proved one.
@@ -110,17 +123,41 @@ impl Proof {
             return Arc::new(index::stranger(certificate, self.id_from, None));
         };
         match index.find(certificate, self.id_from) {
-            Found::One(entry) => match self.max_age {
-                Some(max_age) => Arc::clone(entry.at(now, max_age)),
-                None => Arc::clone(entry.fresh()),
-            },
-            Found::None => Arc::new(index::stranger(certificate, self.id_from, Some(false))),
-            Found::Several => Arc::new(Device {
-                known: Some(false),
-                source: Some("inventory".into()),
-                attested: true,
-                ..Device::default()
-            }),
+            Found::One(entry)
+                if self.max_age.is_some_and(|max_age| !entry.is_fresh(now, max_age)) =>
+            {
+                self.lookups.stale.inc();
+                Arc::clone(entry.stale())
+            }
+            Found::One(entry) => {
+                self.lookups.found.inc();
+                Arc::clone(entry.fresh())
+            }
+            Found::None => {
+                self.lookups.none.inc();
+                Arc::new(index::stranger(certificate, self.id_from, Some(false)))
+            }
+            Found::Several => {
+                self.lookups.several.inc();
+                Arc::new(Device {
+                    known: Some(false),
+                    source: Some("inventory".into()),
+                    attested: true,
+                    ..Device::default()
+                })
+            }
+        }
+    }
+}
+
+impl Lookups {
+    fn new(metrics: &Metrics) -> Self {
+        let count = |result| metrics.posture_lookups("inventory", result);
+        Self {
+            found: count("found"),
+            stale: count("stale"),
+            none: count("none"),
+            several: count("several"),
         }
     }
 }

@@ -22,8 +22,11 @@ struct Inner {
     metrics: Arc<Metrics>,
     addresses: ArcSwap<HashMap<Box<str>, Arc<[SocketAddr]>>>,
     turns: ArcSwap<HashMap<Box<str>, Arc<AtomicUsize>>>,
-    reach: ArcSwap<HashMap<(Box<str>, SocketAddr), Arc<Reach>>>,
+    reach: ArcSwap<HashMap<Place, Arc<Reach>>>,
 }
+
+/// An upstream's name and an address of it.
+type Place = (Box<str>, SocketAddr);
 
 /// Whether an endpoint can be reached, as its last connections showed.
 #[derive(Debug, Default)]
@@ -56,16 +59,16 @@ impl Kept {
         found.sort_unstable();
         found.dedup();
         if self.addresses(endpoint).is_none_or(|known| *known != *found) {
-            insert(&self.0.addresses, endpoint.into(), &Arc::from(found));
+            insert(&self.0.addresses, &endpoint.into(), &Arc::from(found));
         }
     }
 
     pub(crate) fn turn(&self, upstream: &str) -> Arc<AtomicUsize> {
-        keep(&self.0.turns, upstream.into())
+        keep(&self.0.turns, &upstream.into())
     }
 
     pub(crate) fn reach(&self, upstream: &str, address: SocketAddr) -> Arc<Reach> {
-        keep(&self.0.reach, (upstream.into(), address))
+        keep(&self.0.reach, &(upstream.into(), address))
     }
 }
 
@@ -76,10 +79,14 @@ impl Reach {
         self.passed_over.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err()
     }
 
-    pub(crate) fn reached(&self) {
-        if self.passed_over.load(Ordering::Relaxed) != 0 {
-            self.passed_over.store(0, Ordering::Relaxed);
-        }
+    /// Whether this is news.
+    pub(crate) fn reached(&self) -> bool {
+        // Read first: nothing is written on the way of a request that finds all well.
+        !self.is_reached() && self.passed_over.swap(0, Ordering::Relaxed) != 0
+    }
+
+    pub(crate) fn is_reached(&self) -> bool {
+        self.passed_over.load(Ordering::Relaxed) == 0
     }
 
     pub(crate) fn unreached(&self) {
@@ -87,12 +94,12 @@ impl Reach {
     }
 }
 
-fn keep<K, V>(map: &ArcSwap<HashMap<K, Arc<V>>>, key: K) -> Arc<V>
+fn keep<K, V>(map: &ArcSwap<HashMap<K, Arc<V>>>, key: &K) -> Arc<V>
 where
     K: Clone + Eq + std::hash::Hash,
     V: Default,
 {
-    if let Some(found) = map.load().get(&key) {
+    if let Some(found) = map.load().get(key) {
         return Arc::clone(found);
     }
     let made = Arc::default();
@@ -100,7 +107,7 @@ where
     made
 }
 
-fn insert<K, V>(map: &ArcSwap<HashMap<K, V>>, key: K, value: &V)
+fn insert<K, V>(map: &ArcSwap<HashMap<K, V>>, key: &K, value: &V)
 where
     K: Clone + Eq + std::hash::Hash,
     V: Clone,

@@ -110,6 +110,7 @@ fn upstream(conf: UpstreamConf, kept: &Kept, now: Timestamp, loaded: &mut Loaded
     mold.options.max_h2_streams = streams_max;
     let Secured { demand, server_name, .. } = secured;
     loaded.upstreams.push(Arc::new(Upstream {
+        metrics: kept.metrics().upstream(&name.value),
         turn: kept.turn(&name.value),
         name: name.value.into(),
         endpoints,
@@ -208,7 +209,7 @@ fn mold(secured: &Secured, protocol: Protocol, times: &Times) -> HttpPeer {
     options.idle_timeout = Some(times.idle);
     options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
     options.tcp_keepalive = Some(TcpKeepalive {
-        idle: Duration::from_secs(60),
+        idle: Duration::from_mins(1),
         interval: Duration::from_secs(10),
         count: 3,
         user_timeout: Duration::ZERO,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use metrics::UpstreamMetrics;
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora::upstreams::peer::{ALPN, HttpPeer, HttpUpstreamRequestPolicy};
 use policy::{Forwarding, Reason};
@@ -67,6 +68,7 @@ pub(crate) struct Upstream {
     pub(crate) stream_timeout: Duration,
     pub(crate) server_name: Option<Box<str>>,
     pub(crate) paths: PathProfile,
+    pub(crate) metrics: Arc<UpstreamMetrics>,
     pub(crate) turn: Arc<AtomicUsize>,
     pub(crate) targets: ArcSwap<Vec<Arc<Target>>>,
 }
@@ -74,6 +76,8 @@ pub(crate) struct Upstream {
 /// One address of one upstream, with the connection settings made.
 #[derive(Debug)]
 pub(crate) struct Target {
+    /// The endpoint as it was written, for the metric.
+    endpoint: Box<str>,
     address: SocketAddr,
     http: HttpPeer,
     reach: Arc<Reach>,
@@ -97,21 +101,40 @@ impl Pick {
 
     /// Tells that the endpoint was connected to and is who it should be.
     pub fn reached(&self) {
-        self.target.reach.reached();
+        if self.target.reach.reached() {
+            self.upstream.metrics.healthy(&self.target.endpoint, true);
+        }
     }
 
     /// Tells that the endpoint could not be connected to or is not who it should be. To be told
     /// before a retry, so that it picks another.
     pub fn unreached(&self) {
         self.target.reach.unreached();
+        self.upstream.metrics.healthy(&self.target.endpoint, false);
+    }
+
+    /// Tells how long a new connection took, its handshake included.
+    pub fn connected(&self, took: Duration) {
+        self.upstream.metrics.connected(took);
+    }
+
+    /// Tells how the request ended that was sent to the endpoint: `ok`, or the class of a reason.
+    pub fn finished(&self, result: &'static str) {
+        self.upstream.metrics.finished(result);
     }
 }
 
 impl Target {
-    pub(crate) fn new(mold: &HttpPeer, address: SocketAddr, reach: Arc<Reach>) -> Self {
-        let mut http = mold.clone();
+    pub(crate) fn new(
+        upstream: &Upstream,
+        endpoint: Box<str>,
+        address: SocketAddr,
+        reach: Arc<Reach>,
+    ) -> Self {
+        let mut http = upstream.mold.clone();
         http._address = PingoraAddr::Inet(address);
-        Self { address, http, reach }
+        upstream.metrics.healthy(&endpoint, reach.is_reached());
+        Self { endpoint, address, http, reach }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

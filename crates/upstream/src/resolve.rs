@@ -40,7 +40,7 @@ impl Endpoint {
             };
         }
         let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
-        let port = port.parse::<u16>().map_err(|_| "its port is not a number up to 65535")?;
+        let port = port.parse::<u16>().map_err(|_why| "its port is not a number up to 65535")?;
         if port == 0 {
             return Err("port 0 is no port");
         }
@@ -50,6 +50,14 @@ impl Endpoint {
             return Err("its host is neither a name nor an address");
         }
         Ok(Self::Named { text: text.into(), host: host.into(), port })
+    }
+
+    /// As the operator sees it.
+    fn text(&self) -> Box<str> {
+        match self {
+            Self::Fixed(address) => address.to_string().into(),
+            Self::Named { text, .. } => text.clone(),
+        }
     }
 
     fn known(&self, kept: &Kept) -> Vec<SocketAddr> {
@@ -71,17 +79,21 @@ impl Endpoint {
 
 /// Makes the targets of an upstream from what is known, where that is not what they are.
 pub(crate) fn aim(upstream: &Upstream, kept: &Kept) {
-    let mut addresses: Vec<SocketAddr> =
-        upstream.endpoints.iter().flat_map(|endpoint| endpoint.known(kept)).collect();
     let mut seen = std::collections::HashSet::new();
-    addresses.retain(|address| seen.insert(*address));
-    if upstream.targets.load().iter().map(|target| target.address()).eq(addresses.iter().copied()) {
+    let mut known = Vec::new();
+    for endpoint in &upstream.endpoints {
+        let fresh = endpoint.known(kept).into_iter().filter(|address| seen.insert(*address));
+        known.extend(fresh.collect::<Vec<_>>().into_iter().map(|address| (endpoint, address)));
+    }
+    let present = upstream.targets.load();
+    if present.iter().map(|target| target.address()).eq(known.iter().map(|(_, address)| *address)) {
         return;
     }
-    let target = |address: SocketAddr| {
-        Arc::new(Target::new(&upstream.mold, address, kept.reach(&upstream.name, address)))
+    let target = |(endpoint, address): (&Endpoint, SocketAddr)| {
+        let reach = kept.reach(&upstream.name, address);
+        Arc::new(Target::new(upstream, endpoint.text(), address, reach))
     };
-    upstream.targets.store(Arc::new(addresses.into_iter().map(target).collect()));
+    upstream.targets.store(Arc::new(known.into_iter().map(target).collect()));
 }
 
 /// Looks every name up that has no address yet, all at once, and waits a bounded time.
@@ -120,6 +132,7 @@ pub(crate) fn at_load<'a>(endpoints: impl Iterator<Item = &'a Endpoint>, kept: &
 
 /// Keeps the addresses of every name fresh, for as long as it is polled.
 pub(crate) async fn in_background(upstreams: Vec<Arc<Upstream>>, kept: Kept) {
+    forget_others(&upstreams, &kept);
     let named = |upstream: &Arc<Upstream>| upstream.endpoints.iter().any(|e| e.named().is_some());
     let upstreams: Vec<_> = upstreams.into_iter().filter(named).collect();
     if upstreams.is_empty() {
@@ -133,6 +146,16 @@ pub(crate) async fn in_background(upstreams: Vec<Arc<Upstream>>, kept: Kept) {
             aim(upstream, &kept);
         }
         tokio::time::sleep(Duration::from_secs(REFRESH_SECONDS)).await;
+    }
+}
+
+/// What only older generations had is counted no more.
+fn forget_others(upstreams: &[Arc<Upstream>], kept: &Kept) {
+    let names: Vec<&str> = upstreams.iter().map(|upstream| &*upstream.name).collect();
+    kept.metrics().retain_upstreams(&names);
+    for upstream in upstreams {
+        let texts: Vec<Box<str>> = upstream.endpoints.iter().map(Endpoint::text).collect();
+        upstream.metrics.retain_endpoints(&texts);
     }
 }
 

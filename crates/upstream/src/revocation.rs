@@ -175,5 +175,9 @@ fn issuer_text(der: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(digit).collect()
+}
+
+fn digit(half: u8) -> Option<char> {
+    char::from_digit(u32::from(half), 16)
 }

@@ -117,7 +117,7 @@ fn verified(
     let revocation = Revocation::load(&crl.0, &authorities, now, mistakes);
     let server = needed_server_name(upstream, tls, server_name.as_ref(), mistakes);
     let spiffe = spiffe_id.as_ref().map(|id| expected(id, Expected::spiffe, "SPIFFE id", mistakes));
-    let client = client(upstream, cert.as_ref(), key.as_ref(), now, loaded)?;
+    let client = client(upstream, cert.as_ref(), key.as_ref(), now, loaded).ok()?;
     note_authorities(upstream, &authorities, &mut loaded.expiries);
     let server = server?;
     let expected = match spiffe {
@@ -175,7 +175,7 @@ fn unverified(
                 Some(expected(name, Expected::server, "server name", &mut loaded.mistakes)?)
             }
         };
-        identity = client(upstream, cert.as_ref(), key.as_ref(), now, loaded)?;
+        identity = client(upstream, cert.as_ref(), key.as_ref(), now, loaded).ok()?;
     }
     let server_name = server.as_ref().map(sni);
     let group = Identity {
@@ -198,29 +198,32 @@ fn unverified(
     Some(Secured { group, server_name, demand, tls: Some(tls) })
 }
 
-/// The certificate and key, both or none. `None` on the outside: something is wrong with them.
+/// What is wrong was told already.
+struct Told;
+
+/// The certificate and key: both or none.
 fn client(
     upstream: &str,
     cert: Option<&At<document::FilePath>>,
     key: Option<&At<document::FilePath>>,
     now: Timestamp,
     loaded: &mut Loaded,
-) -> Option<Option<ClientIdentity>> {
+) -> Result<Option<ClientIdentity>, Told> {
     let (cert, key) = match (cert, key) {
         (Some(cert), Some(key)) => (cert, key),
-        (None, None) => return Some(None),
+        (None, None) => return Ok(None),
         (Some(alone), None) | (None, Some(alone)) => {
             let text = "`cert` and `key` belong together: one of them is missing";
             let mistake = Mistake::error("half-identity", &alone.place, text);
             loaded.mistakes.push(mistake.help("name both, or neither"));
-            return None;
+            return Err(Told);
         }
     };
     loaded.files.extend([cert.value.0.clone(), key.value.0.clone()]);
-    let identity = trust::client_identity(cert, key, now, &mut loaded.mistakes)?;
+    let identity = trust::client_identity(cert, key, now, &mut loaded.mistakes).ok_or(Told)?;
     let ends = identity.ends;
     loaded.expiries.push(Expiry { role: "upstream-client", name: upstream.into(), ends });
-    Some(Some(identity))
+    Ok(Some(identity))
 }
 
 fn needed_server_name(

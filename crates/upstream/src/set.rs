@@ -95,7 +95,8 @@ impl Upstreams {
         upstream.demand.check(digest, now)
     }
 
-    /// A task that keeps the addresses of names fresh. It ends when there is no name to look up.
+    /// A task that keeps the addresses of names fresh, to be run once this generation is in force.
+    /// It ends when there is no name to look up.
     pub fn resolver(&self) -> impl Future<Output = ()> + Send + 'static {
         let upstreams = self.0.by_name.values().cloned().collect();
         resolve::in_background(upstreams, self.0.kept.clone())
@@ -127,7 +128,7 @@ impl Upstreams {
         self.0
             .by_name
             .values()
-            .flat_map(|upstream| match &upstream.demand {
+            .filter_map(|upstream| match &upstream.demand {
                 Demand::Nothing => None,
                 Demand::Tls { revocation, .. } => Some(revocation.issued()),
             })

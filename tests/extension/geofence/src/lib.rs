@@ -162,7 +162,7 @@ mod tests {
         let (policy, _) = policy::PolicySet::compile(policy::Source::default()).unwrap();
         let services = filter::Services {
             clock: Arc::new(filter::SystemClock),
-            metrics: Arc::default(),
+            metrics: Arc::new(metrics::Metrics::new("", "").unwrap()),
             state_dir: "unused".into(),
             health: filter::HealthBoard::default(),
             survivors: filter::Survivors::default(),
