@@ -54,6 +54,8 @@ pub fn parse<T: serde::de::DeserializeOwned>(node: &Node) -> Result<T, Mistakes>
         mistakes.push(Mistake::error("invalid-value", &node.place, "this cannot be read"));
     }
     crate::mistake::sort(&mut mistakes);
+    // What is used in several places by an alias is wrong once.
+    mistakes.dedup();
     Err(mistakes)
 }
 

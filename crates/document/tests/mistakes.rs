@@ -383,6 +383,14 @@ fn every_repeated_key_is_named_at_its_second_place() {
 }
 
 #[test]
+fn what_an_alias_repeats_is_wrong_once() {
+    let found =
+        headlines("version: 1\nlisten:\n  - &x {address: 127.0.0.1:1, name: n, idle: 1}\n  - *x\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("conf/gate.yaml:3:46: "), "{found:?}");
+}
+
+#[test]
 fn a_secret_written_by_value_is_not_shown() {
     let text = mistakes("version: 1\nsecret: hunter2\n");
     assert!(!text.contains("hunter2"), "{text}");

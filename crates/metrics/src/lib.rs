@@ -10,9 +10,12 @@
 //! 4. Series of what a new configuration no longer has are removed ([`Metrics::retain_routes`] and
 //!    its like); handles of an old generation go on counting, unseen.
 
+mod config;
 mod family;
 mod route;
 mod table;
+mod tls;
+mod tokens;
 mod upstream;
 
 use std::collections::HashSet;
@@ -39,17 +42,11 @@ pub struct Metrics {
     routes: route::Families,
     upstreams: upstream::Families,
     filter_stops: Family<IntCounter, 2>,
-    token_verifications: Family<IntCounter, 2>,
-    token_cache: Family<IntCounter, 1>,
-    jwks_age: Family<Gauge, 1>,
+    tokens: tokens::Families,
     posture_lookups: Family<IntCounter, 2>,
-    handshakes: Family<IntCounter, 4>,
-    certificate_expiry: Family<IntGauge, 2>,
-    revocation_age: Family<Gauge, 1>,
+    tls: tls::Families,
     rejected: Family<IntCounter, 1>,
-    config_generation: IntGauge,
-    config_success: IntGauge,
-    config_timestamp: IntGauge,
+    config: config::Gauges,
 }
 
 impl Metrics {
@@ -86,69 +83,21 @@ impl Metrics {
                 "Requests that a filter ended, and how.",
                 ["filter", "stop"],
             )?,
-            token_verifications: register(
-                &registry,
-                "portcullis_token_verifications_total",
-                "Tokens that were verified, cached ones not counted.",
-                ["provider", "result"],
-            )?,
-            token_cache: register(
-                &registry,
-                "portcullis_token_cache_total",
-                "Look-ups among the verified tokens: `hit` or `miss`.",
-                ["result"],
-            )?,
-            jwks_age: register(
-                &registry,
-                "portcullis_jwks_age_seconds",
-                "Since a provider's keys were last read.",
-                ["provider"],
-            )?,
+            tokens: tokens::Families::register(&registry)?,
             posture_lookups: register(
                 &registry,
                 "portcullis_posture_lookups_total",
                 "Look-ups of devices.",
                 ["source", "result"],
             )?,
-            handshakes: register(
-                &registry,
-                "portcullis_tls_handshakes_total",
-                "Handshakes with clients.",
-                ["listener", "version", "result", "client_certificate"],
-            )?,
-            certificate_expiry: register(
-                &registry,
-                "portcullis_certificate_expiry_timestamp_seconds",
-                "When a configured certificate ends.",
-                ["role", "name"],
-            )?,
-            revocation_age: register(
-                &registry,
-                "portcullis_revocation_data_age_seconds",
-                "Since an authority's revocation list was issued.",
-                ["issuer"],
-            )?,
+            tls: tls::Families::register(&registry)?,
             rejected: register(
                 &registry,
                 "portcullis_rejected_requests_total",
                 "Requests that were refused before a route was known.",
                 ["cause"],
             )?,
-            config_generation: single(
-                &registry,
-                "portcullis_config_generation",
-                "Number of the configuration in force, from 1.",
-            )?,
-            config_success: single(
-                &registry,
-                "portcullis_config_last_reload_success",
-                "Whether the last configuration that was read is in force: 1 or 0.",
-            )?,
-            config_timestamp: single(
-                &registry,
-                "portcullis_config_last_reload_timestamp_seconds",
-                "When a configuration was last read, good or bad.",
-            )?,
+            config: config::Gauges::register(&registry)?,
             registry,
         })
     }
@@ -175,17 +124,17 @@ impl Metrics {
 
     /// Tokens of this provider that were verified with this result: `ok`, or why not. To be held.
     pub fn token_verifications(&self, provider: &str, result: &'static str) -> IntCounter {
-        self.token_verifications.get([provider, result])
+        self.tokens.verifications.get([provider, result])
     }
 
     /// Look-ups among the verified tokens: `hit` or `miss`. To be held.
     pub fn token_cache(&self, result: &'static str) -> IntCounter {
-        self.token_cache.get([result])
+        self.tokens.cache.get([result])
     }
 
     /// Seconds since this provider's keys were last read. To be held, and set as time goes by.
     pub fn jwks_age(&self, provider: &str) -> Gauge {
-        self.jwks_age.get([provider])
+        self.tokens.jwks_age.get([provider])
     }
 
     /// Look-ups of devices in this source with this result: `found`, `none`, ... To be held.
@@ -202,19 +151,19 @@ impl Metrics {
         result: &'static str,
         client_certificate: &'static str,
     ) {
-        self.handshakes.get([listener, version, result, client_certificate]).inc();
+        self.tls.handshakes.get([listener, version, result, client_certificate]).inc();
     }
 
     /// A certificate of this role (`listener`, `upstream`, ...) and name ends then, in seconds
     /// since the epoch.
     pub fn certificate_expiry(&self, role: &'static str, name: &str, ends: i64) {
-        self.certificate_expiry.get([role, name]).set(ends);
+        self.tls.certificate_expiry.get([role, name]).set(ends);
     }
 
     /// Seconds since this authority's revocation list was issued. To be held, and set as time goes
     /// by.
     pub fn revocation_age(&self, issuer: &str) -> Gauge {
-        self.revocation_age.get([issuer])
+        self.tls.revocation_age.get([issuer])
     }
 
     /// A request was refused before a route was known.
@@ -225,9 +174,9 @@ impl Metrics {
     /// A configuration was read at this time (seconds since the epoch): whether it came into
     /// force, and the number of the one that is in force now.
     pub fn reloaded(&self, success: bool, generation: u64, at: i64) {
-        self.config_generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
-        self.config_success.set(success.into());
-        self.config_timestamp.set(at);
+        self.config.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+        self.config.success.set(success.into());
+        self.config.timestamp.set(at);
     }
 
     /// Removes the series of routes that are not named; those of no route stay.
@@ -245,20 +194,20 @@ impl Metrics {
     /// Removes the series of token providers that are not named.
     pub fn retain_providers(&self, names: &[impl AsRef<str>]) {
         let names: HashSet<&str> = names.iter().map(AsRef::as_ref).collect();
-        self.token_verifications.retain(|[name, _]| names.contains(&**name));
-        self.jwks_age.retain(|[name]| names.contains(&**name));
+        self.tokens.verifications.retain(|[name, _]| names.contains(&**name));
+        self.tokens.jwks_age.retain(|[name]| names.contains(&**name));
     }
 
     /// Removes the series of certificates of this role that are not named.
     pub fn retain_certificates(&self, role: &'static str, names: &[impl AsRef<str>]) {
         let names: HashSet<&str> = names.iter().map(AsRef::as_ref).collect();
-        self.certificate_expiry.retain(|[of, name]| &**of != role || names.contains(&**name));
+        self.tls.certificate_expiry.retain(|[of, name]| &**of != role || names.contains(&**name));
     }
 
     /// Removes the series of issuers of revocation lists that are not named.
     pub fn retain_issuers(&self, names: &[impl AsRef<str>]) {
         let names: HashSet<&str> = names.iter().map(AsRef::as_ref).collect();
-        self.revocation_age.retain(|[name]| names.contains(&**name));
+        self.tls.revocation_age.retain(|[name]| names.contains(&**name));
     }
 
     /// Everything, in the text format of Prometheus (version 0.0.4).
@@ -276,13 +225,7 @@ impl Metrics {
     }
 }
 
-/// A family of no label.
-fn single(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, Error> {
-    let gauge = IntGauge::new(name, help)?;
-    registry.register(Box::new(gauge.clone()))?;
-    Ok(gauge)
-}
-
+/// A family whose children are made by their labels.
 fn register<M: Child, const N: usize>(
     registry: &Registry,
     name: &str,
@@ -294,6 +237,7 @@ fn register<M: Child, const N: usize>(
     Ok(family)
 }
 
+/// The same for durations.
 fn register_histogram<const N: usize>(
     registry: &Registry,
     name: &str,

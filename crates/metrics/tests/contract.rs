@@ -213,7 +213,7 @@ fn strangers_cannot_make_series() {
         series.insert(sample.labels["code"].clone());
         total += sample.value;
     }
-    assert_eq!(total, 2_000.0);
+    assert!((total - 2_000.0).abs() < 0.5, "{total}");
     assert_eq!(series.len(), 502, "100 to 599, `-` and `OTHER`");
     assert!(series.contains("-") && series.contains("OTHER"));
 }
