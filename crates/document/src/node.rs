@@ -107,7 +107,7 @@ impl Node {
 
 /// A parsed value that remembers where it was written.
 ///
-/// Deserialised by [`parse`](crate::parse) only; any other deserializer is an error.
+/// Deserialised by [`parse()`] only; any other deserializer is an error.
 #[derive(Clone, Debug, PartialEq)]
 pub struct At<T> {
     /// The value.
@@ -149,7 +149,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtVisitor<T> {
     }
 }
 
-/// Captures what was written, as it is. By [`parse`](crate::parse) only.
+/// Captures what was written, as it is. By [`parse()`] only.
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(parse::NODE, NodeVisitor)
