@@ -110,6 +110,11 @@ impl Connection {
         }
     }
 
+    /// Whether the connection can carry another stream.
+    pub fn is_alive(&self) -> bool {
+        self.dead.is_none()
+    }
+
     /// What a stream has received so far, after waiting for one more frame.
     pub fn peek(&mut self, stream: u32) -> Option<&Reply> {
         self.step();

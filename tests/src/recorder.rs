@@ -155,6 +155,11 @@ impl Recorder {
         self.shared.seen.lock().unwrap().len()
     }
 
+    /// Forgets the requests so far.
+    pub fn forget(&self) {
+        self.shared.seen.lock().unwrap().clear();
+    }
+
     /// How many connections came, whatever they carried.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)

@@ -102,9 +102,10 @@ impl Default for World {
 pub fn inventory(laptop_compliant: &str) -> String {
     let seen = jiff::Timestamp::now();
     format!(
-        "devices:
-  - {{id: laptop, owner: ana, managed: true, compliant: {laptop_compliant}, os: linux, os_version: '12.4', encryption: true, seen_at: {seen}}}
-  - {{id: stale, owner: ben, managed: true, compliant: false, os: macos, os_version: '14.1', encryption: true, seen_at: {seen}}}
+        "version: 1
+devices:
+  - {{id: laptop, san_uri: 'urn:device:laptop', owner: ana, managed: true, compliant: {laptop_compliant}, os: linux, os_version: '12.4', encryption: true, seen_at: {seen}}}
+  - {{id: stale, san_uri: 'urn:device:stale', owner: ben, managed: true, compliant: false, os: macos, os_version: '14.1', encryption: true, seen_at: {seen}}}
 "
     )
 }
