@@ -82,3 +82,108 @@ fn stop(outcome: &Outcome, reason: &Reason, help: Option<&str>) -> Option<Stop> 
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::net::SocketAddr;
+    use std::path::Path;
+
+    use filter::{Canonical, Client, RequestId};
+    use jiff::Timestamp;
+    use policy::{Source, Subject, SubjectKind};
+
+    const POLICY: &str = "version: 1
+routes:
+  - name: wiki
+    hosts: [wiki.test]
+    upstream: wiki
+    rules:
+      - {id: reads, allow: {methods: [GET]}, when: {user.id: ana}}
+      - {id: no-drafts, deny: {paths: [\"/drafts/**\"]}, help: Drafts are not served.}
+";
+
+    fn authorize() -> Authorize {
+        let document = document::load_text(Path::new("policy.yaml"), POLICY).unwrap();
+        let source = Source { routes: document.root.get("routes"), ..Source::default() };
+        let (policy, _) = PolicySet::compile(source).unwrap();
+        Authorize { policy, metrics: Arc::new(Metrics::new("0", "test").unwrap()) }
+    }
+
+    /// What is said of a request, and the context after it.
+    fn ask(user: Option<&str>, method: http::Method, url: &str) -> (Result<(), Stop>, Context) {
+        let url: http::Uri = url.parse().unwrap();
+        let request = Canonical {
+            method,
+            host: url.host().unwrap().into(),
+            port: None,
+            target: url.path_and_query().unwrap().clone(),
+            websocket: false,
+            grpc: false,
+        };
+        let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
+        let client = Arc::new(Client { peer, tls: None });
+        let mut cx = Context::new(RequestId(1), client, request, Timestamp::UNIX_EPOCH);
+        if let Some(id) = user {
+            let subject = Subject {
+                id: id.into(),
+                name: None,
+                email: None,
+                groups: None,
+                roles: None,
+                kind: SubjectKind::Human,
+                idp: None,
+                claims: serde_json::Map::new(),
+            };
+            cx.facts_mut().establish_subject(Arc::new(subject)).unwrap();
+        }
+        let head = RequestHeader::build("GET", b"/", None).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let said = runtime.block_on(authorize().request(&head, &mut cx));
+        (said, cx)
+    }
+
+    #[test]
+    fn only_an_allowed_request_has_a_permit() {
+        let get = || http::Method::GET;
+        for (user, method, url, kind, reason) in [
+            (Some("ana"), get(), "https://wiki.test/a", "allow", Reason::Allowed),
+            (None, get(), "https://wiki.test/a", "challenge", Reason::NoIdentity),
+            (Some("ben"), get(), "https://wiki.test/a", "deny", Reason::NoRuleAllows),
+            (Some("ana"), http::Method::PUT, "https://wiki.test/a", "deny", Reason::NoRuleAllows),
+            (
+                Some("ana"),
+                get(),
+                "https://wiki.test/drafts/a",
+                "deny",
+                Reason::Denied("no-drafts".into()),
+            ),
+            (Some("ana"), get(), "https://other.test/a", "refuse", Reason::NoRoute),
+        ] {
+            let (said, cx) = ask(user, method, url);
+            let found = said.as_ref().map_or_else(Stop::kind, |()| "allow");
+            assert_eq!(found, kind, "{url} {said:?}");
+            assert_eq!(cx.permit().is_some(), kind == "allow", "{url}");
+            let verdict = cx.verdict().unwrap();
+            assert_eq!(verdict.reason, reason, "{url}");
+            if let Err(stop) = said {
+                assert_eq!(stop.reason(), Some(reason), "{url}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rules_help_reaches_the_client() {
+        let (said, _) = ask(Some("ana"), http::Method::GET, "https://wiki.test/drafts/a");
+        let Err(Stop::Deny(denial)) = said else { panic!("{said:?}") };
+        assert_eq!(denial.help.as_deref(), Some("Drafts are not served."));
+    }
+
+    #[test]
+    fn the_gateways_own_pages_are_neither_decided_nor_permitted() {
+        let (said, cx) = ask(None, http::Method::GET, "https://wiki.test/.portcullis/whoami");
+        assert!(said.is_ok());
+        assert!(cx.permit().is_none() && cx.verdict().is_none());
+    }
+}

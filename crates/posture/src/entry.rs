@@ -207,9 +207,10 @@ fn key(kind: KeyKind, at: At<String>, mistakes: &mut Mistakes) -> Option<Key> {
     Some(Key { kind, text: text?.into(), place })
 }
 
-/// Hex digits in lower case; colons between them are for people.
+/// Hex digits in lower case; colons between them and `0x` before them are for people.
 fn hex(text: &str) -> Option<String> {
     let digits = text.replace(':', "").to_ascii_lowercase();
+    let digits = digits.strip_prefix("0x").unwrap_or(&digits).to_owned();
     let good = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
     good.then_some(digits)
 }

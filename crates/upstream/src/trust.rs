@@ -56,9 +56,9 @@ pub(crate) fn client_identity(
     let private = read(key, "private key", mistakes).and_then(|pem| {
         // An empty passphrase, so that an encrypted key is a mistake and not a question.
         PKey::private_key_from_pem_passphrase(&pem, b"")
-            .map_err(|cause| {
+            .map_err(|_cause| {
                 let path = key.value.0.display();
-                let text = format!("`{path}` holds no readable private key: {cause}");
+                let text = format!("`{path}` holds no readable private key");
                 let help = "write an unencrypted PEM key (PKCS #8) into it";
                 mistakes.push(Mistake::error("key-unreadable", &key.place, text).help(help));
             })
