@@ -12,7 +12,9 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
-use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
+use openssl::x509::extension::{
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+};
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
 /// A certificate with its key.
@@ -79,7 +81,12 @@ impl Leaf {
 
     /// A client's certificate with one URI as its identity.
     pub fn client(cn: &str, uri: &str) -> Self {
-        Self { dns: Vec::new(), uri: vec![uri.to_owned()], purpose: Purpose::Client, ..Self::server(&[cn]) }
+        Self {
+            dns: Vec::new(),
+            uri: vec![uri.to_owned()],
+            purpose: Purpose::Client,
+            ..Self::server(&[cn])
+        }
     }
 
     /// The same with another validity, in seconds from now.
@@ -94,7 +101,12 @@ impl Authority {
     /// A new authority with a name of its own.
     pub fn new(name: &str) -> Self {
         let key = new_key();
-        let leaf = Leaf { authority: true, purpose: Purpose::Unsaid, dns: Vec::new(), ..Leaf::server(&[name]) };
+        let leaf = Leaf {
+            authority: true,
+            purpose: Purpose::Unsaid,
+            dns: Vec::new(),
+            ..Leaf::server(&[name])
+        };
         let cert = sign(&leaf, &key, None, &key);
         Self(Pair { cert, key })
     }
@@ -195,13 +207,15 @@ fn extensions(builder: &mut X509Builder, leaf: &Leaf, issuer: Option<&X509>) {
         builder.append_extension(aki).unwrap();
     }
     let mut extended = ExtendedKeyUsage::new();
-    match leaf.purpose {
+    let purpose = match leaf.purpose {
         Purpose::Server => Some(extended.server_auth()),
         Purpose::Client => Some(extended.client_auth()),
         Purpose::Any => Some(extended.other("anyExtendedKeyUsage")),
         Purpose::Unsaid => None,
+    };
+    if let Some(purpose) = purpose {
+        builder.append_extension(purpose.build().unwrap()).unwrap();
     }
-    .map(|usage| builder.append_extension(usage.build().unwrap()).unwrap());
     if leaf.dns.len() + leaf.uri.len() + leaf.email.len() > 0 {
         let mut names = SubjectAlternativeName::new();
         for dns in &leaf.dns {

@@ -74,10 +74,9 @@ impl Gateway {
     /// The one audit record of a request, waited for.
     #[track_caller]
     pub fn audit(&self, request_id: &str) -> Value {
-        let mut found =
-            until("the audit record", || {
-                Some(audit::of(&self.records(), request_id)).filter(|found| !found.is_empty())
-            });
+        let mut found = until("the audit record", || {
+            Some(audit::of(&self.records(), request_id)).filter(|found| !found.is_empty())
+        });
         assert_eq!(found.len(), 1, "one record for a request: {found:#?}");
         found.remove(0)
     }

@@ -92,7 +92,8 @@ impl Connection {
         let mut body = Vec::new();
         loop {
             let line = self.read_line()?;
-            let size = usize::from_str_radix(line.split(';').next().unwrap_or(""), 16).map_err(invalid)?;
+            let size =
+                usize::from_str_radix(line.split(';').next().unwrap_or(""), 16).map_err(invalid)?;
             if size == 0 {
                 while !self.read_line()?.is_empty() {}
                 return Ok(body);

@@ -152,7 +152,10 @@ impl Connection {
                 if frame.has(END_HEADERS) {
                     let block = std::mem::take(&mut state.block);
                     let fields = self.decoder.decode(&block);
-                    take_fields(&mut state.reply, fields.map_err(|e| io::Error::other(format!("{e:?}")))?);
+                    take_fields(
+                        &mut state.reply,
+                        fields.map_err(|e| io::Error::other(format!("{e:?}")))?,
+                    );
                 }
                 state.ended |= frame.kind == kind::HEADERS && frame.has(END_STREAM);
             }

@@ -199,7 +199,9 @@ server:
                 if process.ended().is_some() {
                     return Some(false);
                 }
-                crate::gateway::admin(ports.admin, "/readyz").filter(|r| r.status == 200).map(|_| true)
+                crate::gateway::admin(ports.admin, "/readyz")
+                    .filter(|r| r.status == 200)
+                    .map(|_| true)
             });
             match ready {
                 Some(true) => return Gateway::new(self, process, ports),

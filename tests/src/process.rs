@@ -17,7 +17,8 @@ pub struct Process {
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test executable has a path");
     // target/<profile>/deps/<test> -> target/<profile>/<name>
-    let found = test.ancestors().skip(1).take(3).map(|dir| dir.join(name)).find(|path| path.is_file());
+    let found =
+        test.ancestors().skip(1).take(3).map(|dir| dir.join(name)).find(|path| path.is_file());
     found.unwrap_or_else(|| {
         panic!(
             "`{name}` is not built: expected it near {}; run `make test`, or `cargo build -p {name}` first",
@@ -56,7 +57,8 @@ impl Process {
 
     /// Sends a signal: `TERM`, `HUP`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
         assert!(status.is_ok_and(|status| status.success()), "cannot signal the gateway");
     }
 

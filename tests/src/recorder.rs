@@ -276,7 +276,9 @@ fn connection(mut tcp: TcpStream, number: usize, shared: &Shared) -> io::Result<
     tcp.set_nodelay(true)?;
     match shared.transport {
         Transport::Plain => return h1::serve(tcp, number, None, shared),
-        Transport::Silent => return tcp.read(&mut [0; 4096]).and_then(|_| tcp.read(&mut [0])).map(drop),
+        Transport::Silent => {
+            return tcp.read(&mut [0; 4096]).and_then(|_| tcp.read(&mut [0])).map(drop);
+        }
         Transport::Garbage => return tcp.write_all(&[0xff; 512]),
         Transport::Mutual | Transport::ServerOnly | Transport::Outdated => {}
     }

@@ -80,7 +80,9 @@ impl Issuer {
             Key::Ec(ec) => {
                 let (mut x, mut y) = (BigNum::new().unwrap(), BigNum::new().unwrap());
                 let mut context = BigNumContext::new().unwrap();
-                ec.public_key().affine_coordinates(ec.group(), &mut x, &mut y, &mut context).unwrap();
+                ec.public_key()
+                    .affine_coordinates(ec.group(), &mut x, &mut y, &mut context)
+                    .unwrap();
                 let pad = |n: &BigNum| b64(&n.to_vec_padded(32).unwrap());
                 json!({
                     "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.kid,

@@ -21,7 +21,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gateway", &["filter", "document", "policy", "upstream", "metrics"]),
     (
         "portcullis",
-        &["authorization", "document", "filter", "gateway", "identity", "metrics", "pki", "policy", "posture"],
+        &[
+            "authorization",
+            "document",
+            "filter",
+            "gateway",
+            "identity",
+            "metrics",
+            "pki",
+            "policy",
+            "posture",
+        ],
     ),
     ("geofence", &["document", "filter", "policy", "metrics"]),
     ("extended-gateway", &["authorization", "gateway", "geofence", "identity", "posture"]),
@@ -72,7 +82,8 @@ fn every_arrow_is_allowed() {
         let Some(allowed) = allowed.get(from.as_str()) else {
             panic!("`{from}` is new: say in this test what it may depend on");
         };
-        let forbidden: Vec<_> = to.iter().filter(|name| !allowed.contains(&name.as_str())).collect();
+        let forbidden: Vec<_> =
+            to.iter().filter(|name| !allowed.contains(&name.as_str())).collect();
         assert!(forbidden.is_empty(), "`{from}` must not depend on {forbidden:?}");
     }
 }

@@ -42,7 +42,12 @@ fn the_assertion_is_signed_for_one_route_and_one_minute() {
     let (gw, app) = start();
     let keys = keys(&gw);
     for h2 in [false, true] {
-        let checked = gw.get("https://wiki.gw.test/x").as_user("ana").on_device("laptop").version(h2).expect(200);
+        let checked = gw
+            .get("https://wiki.gw.test/x")
+            .as_user("ana")
+            .on_device("laptop")
+            .version(h2)
+            .expect(200);
         let token = app.last().header("x-portcullis-assertion").unwrap().to_owned();
         let claims = verify(&keys, &token, "wiki").unwrap();
         assert_eq!(claims["sub"], "ana");
@@ -69,7 +74,12 @@ fn the_assertion_is_signed_for_one_route_and_one_minute() {
     assert_eq!(verify(&keys, &ben, "wiki").unwrap()["sub"], "ben");
     assert_eq!(verify(&keys, &payroll, "payroll").unwrap()["sub"], "ana");
     assert_eq!(verify(&keys, &ana, "wiki").unwrap()["sub"], "ana");
-    assert!(verify(&keys, &ana, "wiki").unwrap().get("device").is_none_or(|d| !d.to_string().contains("laptop")));
+    assert!(
+        verify(&keys, &ana, "wiki")
+            .unwrap()
+            .get("device")
+            .is_none_or(|d| !d.to_string().contains("laptop"))
+    );
 }
 
 #[test]
@@ -123,7 +133,9 @@ fn nobody_is_asserted_where_nobody_asked() {
     let (gw, app) = start();
     gw.get("https://open.gw.test/x").expect(200);
     let seen = app.last();
-    for name in ["x-portcullis-user", "x-portcullis-email", "x-portcullis-groups", "x-portcullis-device"] {
+    for name in
+        ["x-portcullis-user", "x-portcullis-email", "x-portcullis-groups", "x-portcullis-device"]
+    {
         assert_eq!(seen.header(name), None, "{name}");
     }
     if let Some(token) = seen.header("x-portcullis-assertion") {

@@ -29,7 +29,12 @@ fn refuse(what: &str, plan: &Plan, change: impl FnOnce(String) -> String) -> Don
     let after = change(before);
     plan.world.write("portcullis.yaml", &after);
     let checked = portcullis(plan.world.path(), &["check", "-c", "portcullis.yaml"]);
-    assert!(matches!(checked.code, 1 | 78), "{what}: `check` ends with {}:\n{}", checked.code, checked.stderr);
+    assert!(
+        matches!(checked.code, 1 | 78),
+        "{what}: `check` ends with {}:\n{}",
+        checked.code,
+        checked.stderr
+    );
     let mut process = plan.launch();
     let status = process.wait();
     let output = process.output();
@@ -52,30 +57,90 @@ fn a_right_configuration_is_checked_without_a_word_of_error() {
 /// What is wrong, the text that is replaced, by what, and what the message must say.
 const MISTAKES: &[(&str, &str, &str, &[&str])] = &[
     ("an unknown section", "audit:\n", "audits:\n", &["audits", "audit", "portcullis.yaml:"]),
-    ("an unknown key", "  state_dir:", "  state_dri:", &["state_dri", "state_dir", "portcullis.yaml:"]),
+    (
+        "an unknown key",
+        "  state_dir:",
+        "  state_dri:",
+        &["state_dri", "state_dir", "portcullis.yaml:"],
+    ),
     ("an unknown key of a rule", "allow: {}", "alow: {}", &["alow", "allow"]),
-    ("an unknown attribute", "allow: {}}", "allow: {}, when: {user.gruops: eng}}", &["user.gruops", "user.groups"]),
-    ("an unknown condition", "allow: {}}", "allow: {}, when: {all: [strong]}}", &["strong", "portcullis.yaml:"]),
+    (
+        "an unknown attribute",
+        "allow: {}}",
+        "allow: {}, when: {user.gruops: eng}}",
+        &["user.gruops", "user.groups"],
+    ),
+    (
+        "an unknown condition",
+        "allow: {}}",
+        "allow: {}, when: {all: [strong]}}",
+        &["strong", "portcullis.yaml:"],
+    ),
     ("an upstream that is not there", "    upstream: app\n", "    upstream: ap\n", &["ap", "app"]),
-    ("two rules of one id", "[{id: everyone, allow: {}}]", "[{id: a, allow: {}}, {id: a, deny: {}}]", &["portcullis.yaml:"]),
+    (
+        "two rules of one id",
+        "[{id: everyone, allow: {}}]",
+        "[{id: a, allow: {}}, {id: a, deny: {}}]",
+        &["portcullis.yaml:"],
+    ),
     ("a host that is none", "[app.gw.test]", "[\"*\"]", &["*", "portcullis.yaml:"]),
-    ("a wrong type", "  state_dir: state", "  state_dir: [state]", &["state_dir", "portcullis.yaml:"]),
+    (
+        "a wrong type",
+        "  state_dir: state",
+        "  state_dir: [state]",
+        &["state_dir", "portcullis.yaml:"],
+    ),
     ("a wrong version", "version: 1", "version: 2", &["version"]),
     ("no version", "version: 1\n", "", &["version"]),
     ("an unknown method", "allow: {}", "allow: {methods: [GETT]}", &["GETT"]),
     ("a path that is none", "allow: {}", "allow: {paths: [reports]}", &["reports"]),
-    ("no authority for a backend", "ca: pki/backends-ca.crt, cert", "cert", &["ca", "portcullis.yaml:"]),
+    (
+        "no authority for a backend",
+        "ca: pki/backends-ca.crt, cert",
+        "cert",
+        &["ca", "portcullis.yaml:"],
+    ),
     ("an empty server name", "server_name: app.internal", "server_name: \"\"", &["server_name"]),
     ("no TLS to a backend", "    tls: {ca: pki/backends", "    tlss: {ca: pki/backends", &["tls"]),
-    ("a file that is not there", "cert: pki/gateway.crt", "cert: pki/nowhere.crt", &["pki/nowhere.crt"]),
-    ("a key that is not there", "key: pki/gateway.key", "key: pki/nowhere.key", &["pki/nowhere.key"]),
-    ("a key of another certificate", "key: pki/gateway.key", "key: pki/gateway-client.key", &["gateway"]),
-    ("an authority that is not there", "ca: pki/services-ca.crt", "ca: pki/nowhere.crt", &["pki/nowhere.crt"]),
+    (
+        "a file that is not there",
+        "cert: pki/gateway.crt",
+        "cert: pki/nowhere.crt",
+        &["pki/nowhere.crt"],
+    ),
+    (
+        "a key that is not there",
+        "key: pki/gateway.key",
+        "key: pki/nowhere.key",
+        &["pki/nowhere.key"],
+    ),
+    (
+        "a key of another certificate",
+        "key: pki/gateway.key",
+        "key: pki/gateway-client.key",
+        &["gateway"],
+    ),
+    (
+        "an authority that is not there",
+        "ca: pki/services-ca.crt",
+        "ca: pki/nowhere.crt",
+        &["pki/nowhere.crt"],
+    ),
     ("a key set that is not there", "corp.jwks.json", "nowhere.json", &["nowhere.json"]),
     ("an inventory that is not there", "devices.yaml", "nowhere.yaml", &["nowhere.yaml"]),
     ("no issuer", "issuer: 'https://corp.gw.test', ", "", &["issuer"]),
-    ("no audience", "audiences: [portcullis], jwks: {file: corp", "audiences: [], jwks: {file: corp", &["audience"]),
-    ("an admin listener for all", "admin: {address: \"127.0.0.1", "admin: {address: \"0.0.0.0", &["danger_public"]),
+    (
+        "no audience",
+        "audiences: [portcullis], jwks: {file: corp",
+        "audiences: [], jwks: {file: corp",
+        &["audience"],
+    ),
+    (
+        "an admin listener for all",
+        "admin: {address: \"127.0.0.1",
+        "admin: {address: \"0.0.0.0",
+        &["danger_public"],
+    ),
     ("a text that is no YAML", "version: 1\n", "version: 1\n\t[\n", &["portcullis.yaml:"]),
     ("a key twice", "version: 1\n", "version: 1\nversion: 1\n", &["version"]),
 ];
@@ -109,10 +174,18 @@ fn several_mistakes_are_told_at_once() {
     let done = refuse("several", &plan(), |text| {
         let text = text.replacen("  state_dir:", "  state_dri:", 1);
         let text = text.replacen("    upstream: app\n", "    upstream: nowhere\n", 1);
-        text.replacen("allow: {}", "alow: {}", 1).replacen("cert: pki/gateway.crt", "cert: pki/missing.crt", 1)
+        text.replacen("allow: {}", "alow: {}", 1).replacen(
+            "cert: pki/gateway.crt",
+            "cert: pki/missing.crt",
+            1,
+        )
     });
     for word in ["state_dri", "nowhere", "alow"] {
-        assert!(done.stderr.contains(word) || done.stdout.contains(word), "{word} is missing in\n{}", done.stderr);
+        assert!(
+            done.stderr.contains(word) || done.stdout.contains(word),
+            "{word} is missing in\n{}",
+            done.stderr
+        );
     }
 }
 
@@ -125,7 +198,11 @@ fn x9_files_that_are_empty_cut_or_closed_are_refused() {
         ("an empty certificate", "gateway.crt", ""),
         ("an empty key", "gateway.key", ""),
         ("a cut authority", "backends-ca.crt", "-----BEGIN CERTIFICATE-----\nMIIB\n"),
-        ("a key that is none", "gateway-client.key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+        (
+            "a key that is none",
+            "gateway-client.key",
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        ),
     ];
     for (what, file, content) in spoil {
         let plan = plan();
@@ -133,7 +210,10 @@ fn x9_files_that_are_empty_cut_or_closed_are_refused() {
         refuse(what, &plan, |text| text).says(file);
     }
     let plan = plan();
-    plan.world.front.issue(&Leaf::server(&["gw.test", "*.gw.test"]).valid(-7200, -3600)).write(&plan.world.pki(), "gateway");
+    plan.world
+        .front
+        .issue(&Leaf::server(&["gw.test", "*.gw.test"]).valid(-7200, -3600))
+        .write(&plan.world.pki(), "gateway");
     refuse("an expired certificate", &plan, |text| text).says("gateway.crt").says("expired");
     let plan = self::plan();
     plan.world.write("corp.jwks.json", "{\"keys\": []}");
@@ -173,13 +253,20 @@ fn a_port_in_use_is_named() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let mut ports = Ports::free();
-        if which == "public" { ports.public = address } else { ports.admin = address }
+        if which == "public" {
+            ports.public = address
+        } else {
+            ports.admin = address
+        }
         plan.write(&ports);
         let mut process = plan.launch();
         let status = process.wait();
         let output = process.output();
         assert!(!status.success(), "{which}: {output}");
-        assert!(output.contains(&address.port().to_string()), "{which}: the port is not named: {output}");
+        assert!(
+            output.contains(&address.port().to_string()),
+            "{which}: the port is not named: {output}"
+        );
         assert!(output.contains("in use"), "{which}: {output}");
         assert!(!output.contains("panicked"), "{which}: {output}");
         let other = if which == "public" { ports.admin } else { ports.public };
@@ -226,5 +313,6 @@ fn secrets_and_files_are_found_beside_the_file_that_names_them() {
     // From another directory, by an absolute name: paths are relative to the file.
     let file = plan.file().display().to_string();
     portcullis(Path::new("/"), &["check", "-c", &file]).expect(0);
-    portcullis(Path::new("/"), &["check", "-c", "/nowhere/portcullis.yaml"]).says("/nowhere/portcullis.yaml");
+    portcullis(Path::new("/"), &["check", "-c", "/nowhere/portcullis.yaml"])
+        .says("/nowhere/portcullis.yaml");
 }

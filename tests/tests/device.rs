@@ -47,8 +47,16 @@ fn the_device_decides_beside_the_person() {
         let own = || gw.get("https://own.gw.test/x").version(h2);
         own().as_user("ana").on_device("laptop").expect(200);
         own().as_user("ben").on_device("laptop").expect(403);
-        gw.get("https://modern.gw.test/x").as_user("ana").on_device("laptop").version(h2).expect(200);
-        gw.get("https://modern.gw.test/x").as_user("ana").on_device("stale").version(h2).expect(403);
+        gw.get("https://modern.gw.test/x")
+            .as_user("ana")
+            .on_device("laptop")
+            .version(h2)
+            .expect(200);
+        gw.get("https://modern.gw.test/x")
+            .as_user("ana")
+            .on_device("stale")
+            .version(h2)
+            .expect(403);
     }
     app.sound();
 }
@@ -72,7 +80,12 @@ fn a_device_certificate_of_another_authority_is_no_device() {
 fn the_inventory_is_read_again_when_it_changes() {
     let (gw, _app) = start();
     let status = || {
-        gw.get("https://wiki.gw.test/x").as_user("ana").on_device("laptop").send().status().unwrap_or(0)
+        gw.get("https://wiki.gw.test/x")
+            .as_user("ana")
+            .on_device("laptop")
+            .send()
+            .status()
+            .unwrap_or(0)
     };
     assert_eq!(status(), 200);
     gw.plan.world.write("devices.yaml", &inventory("false"));

@@ -83,7 +83,9 @@ fn p21_p22_what_was_decided_is_what_was_forwarded() {
             let (gw, tally) = (&gw, &tally);
             let backend = if worker % 2 == 0 { &strict } else { &lax };
             let share = targets / 4 + u64::from(worker < targets % 4);
-            scope.spawn(move || compare(gw, host, backend, (seed.wrapping_add(worker), share), tally));
+            scope.spawn(move || {
+                compare(gw, host, backend, (seed.wrapping_add(worker), share), tally)
+            });
         }
     });
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
@@ -97,8 +99,15 @@ fn p21_p22_what_was_decided_is_what_was_forwarded() {
         count(&tally.refused),
         differences.len()
     );
-    assert!(differences.is_empty(), "seed {seed}: {:#?}", &differences[..differences.len().min(20)]);
-    assert!(count(&tally.passed) * 20 > count(&tally.sent), "hardly anything passes: nothing is tested");
+    assert!(
+        differences.is_empty(),
+        "seed {seed}: {:#?}",
+        &differences[..differences.len().min(20)]
+    );
+    assert!(
+        count(&tally.passed) * 20 > count(&tally.sent),
+        "hardly anything passes: nothing is tested"
+    );
     assert!(count(&tally.rewritten) > 0 && count(&tally.refused) > 0);
     strict.sound();
     lax.sound();
@@ -159,14 +168,18 @@ fn judge(
                     ));
                 }
             }
-            other => differ(format!("{version} {host} {target:?}: {rule} sent {received:?}; that is {other:?}")),
+            other => differ(format!(
+                "{version} {host} {target:?}: {rule} sent {received:?}; that is {other:?}"
+            )),
         }
     }
     for (reader, path) in read::readings(received, host.starts_with("lax")) {
         if let Some(area) = read::area(&path)
             && area != rule
         {
-            differ(format!("{version} {host} {target:?}: {rule} sent {received:?}; {reader} reads {path:?}: {area}"));
+            differ(format!(
+                "{version} {host} {target:?}: {rule} sent {received:?}; {reader} reads {path:?}: {area}"
+            ));
         }
     }
 }
@@ -174,7 +187,9 @@ fn judge(
 /// Whether two ends are one: status classes may differ in the refusal's number, not in the outcome.
 fn same(first: &End, second: &End) -> bool {
     match (first, second) {
-        (End::Passed { rule: a, received: x }, End::Passed { rule: b, received: y }) => a == b && x == y,
+        (End::Passed { rule: a, received: x }, End::Passed { rule: b, received: y }) => {
+            a == b && x == y
+        }
         (End::Refused(a), End::Refused(b)) => a == b || *a == 400 && *b == 0,
         _ => false,
     }

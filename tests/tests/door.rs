@@ -14,3 +14,5 @@ mod measured;
 mod methods;
 #[path = "door/paths.rs"]
 mod paths;
+#[path = "door/smuggling.rs"]
+mod smuggling;

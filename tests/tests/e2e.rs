@@ -80,8 +80,17 @@ impl Curl<'_> {
         let connect = format!("::127.0.0.1:{port}");
         let ca = self.gw.plan.world.pki().join("front-ca.crt").display().to_string();
         let mut args = vec![
-            "--silent", "--show-error", self.version, "--connect-to", &connect, "--cacert", &ca, "--max-time", "60",
-            "--write-out", "\n%{http_code} %{http_version}",
+            "--silent",
+            "--show-error",
+            self.version,
+            "--connect-to",
+            &connect,
+            "--cacert",
+            &ca,
+            "--max-time",
+            "60",
+            "--write-out",
+            "\n%{http_code} %{http_version}",
         ];
         args.extend(more);
         args.push(url);
@@ -111,35 +120,63 @@ fn curl_reaches_nginx_over_mutual_tls() {
     let ben = format!("Authorization: Bearer {}", CORP.bearer("ben"));
     for version in ["--http1.1", "--http2"] {
         let curl = Curl { gw: &gw, version };
-        assert_eq!(curl.expect("https://files.gw.test/hello.txt", 200, &["-H", &ana]), "hello from nginx\n");
-        let who = curl.expect("https://files.gw.test/sub/../who?q=1", 200, &["--path-as-is", "-H", &ana]);
+        assert_eq!(
+            curl.expect("https://files.gw.test/hello.txt", 200, &["-H", &ana]),
+            "hello from nginx\n"
+        );
+        let who =
+            curl.expect("https://files.gw.test/sub/../who?q=1", 200, &["--path-as-is", "-H", &ana]);
         assert!(who.starts_with("ana|") && who.contains("CN=gateway"), "{who}");
         assert!(who.ends_with("|127.0.0.1|/who?q=1"), "{who}");
         curl.expect("https://files.gw.test/hello.txt", 401, &[]);
         curl.expect("https://files.gw.test/hello.txt", 403, &["-H", &ben]);
         curl.expect("https://files.gw.test/nothing", 404, &["-H", &ana]);
-        curl.expect("https://files.gw.test/hello.txt", 400, &["-H", &ana, "-H", "X-Portcullis-User: ada"]);
+        curl.expect(
+            "https://files.gw.test/hello.txt",
+            400,
+            &["-H", &ana, "-H", "X-Portcullis-User: ada"],
+        );
         let device = ["--cert", "pki/laptop.crt", "--key", "pki/laptop.key"];
         curl.expect("https://devices.gw.test/hello.txt", 200, &device);
         curl.expect("https://devices.gw.test/hello.txt", 401, &[]);
         // Large bodies, both ways.
         curl.expect("https://files.gw.test/large.bin", 200, &["-H", &ana, "-o", "down.bin"]);
         assert_eq!(std::fs::read(dir.join("down.bin")).unwrap(), vec![7; 20 << 20]);
-        curl.expect("https://files.gw.test/up", 405, &["-H", &ana, "--data-binary", "@www/large.bin"]);
-        curl.expect("https://files.gw.test/who", 200, &["-H", &ana, "--data-binary", "@www/hello.txt"]);
+        curl.expect(
+            "https://files.gw.test/up",
+            405,
+            &["-H", &ana, "--data-binary", "@www/large.bin"],
+        );
+        curl.expect(
+            "https://files.gw.test/who",
+            200,
+            &["-H", &ana, "--data-binary", "@www/hello.txt"],
+        );
         curl.expect("https://files.gw.test/hello.txt", 200, &["-I", "-H", &ana]);
     }
     // Nobody reaches nginx around the gateway.
     let direct = format!("https://files.internal:{}/hello.txt", address.port());
     let resolve = format!("files.internal:{}:127.0.0.1", address.port());
     let ca = dir.join("pki/backends-ca.crt").display().to_string();
-    let args = ["--silent", "--cacert", &ca, "--resolve", &resolve, "--write-out", "%{http_code}", &direct];
+    let args = [
+        "--silent",
+        "--cacert",
+        &ca,
+        "--resolve",
+        &resolve,
+        "--write-out",
+        "%{http_code}",
+        &direct,
+    ];
     let knocked = run(&tool("curl"), &dir, &args);
     assert!(knocked.stdout.ends_with("400"), "{knocked:?}");
     drop(nginx);
     until("the dead backend to be told", || {
-        (Curl { gw: &gw, version: "--http2" }.ask("https://files.gw.test/who", &["-H", &ana]).stdout.ends_with("502 2"))
-            .then_some(())
+        (Curl { gw: &gw, version: "--http2" }
+            .ask("https://files.gw.test/who", &["-H", &ana])
+            .stdout
+            .ends_with("502 2"))
+        .then_some(())
     });
 }
 
@@ -148,9 +185,15 @@ fn the_demo_does_what_it_prints() {
     let dir = tempfile::tempdir().unwrap();
     let demo = dir.path().join("demo").display().to_string();
     tool("curl");
-    let done = run(&program("portcullis"), dir.path(), &["demo", "--dir", &demo, "--port", "0", "--try"]);
+    let done =
+        run(&program("portcullis"), dir.path(), &["demo", "--dir", &demo, "--port", "0", "--try"]);
     let done = done.expect(0);
-    assert!(done.stdout.contains("403") || done.stderr.contains("403"), "{}\n{}", done.stdout, done.stderr);
+    assert!(
+        done.stdout.contains("403") || done.stderr.contains("403"),
+        "{}\n{}",
+        done.stdout,
+        done.stderr
+    );
     // Its files are a configuration of their own.
     let conf = format!("{demo}/portcullis.yaml");
     run(&program("portcullis"), dir.path(), &["check", "-c", &conf]).expect(0);

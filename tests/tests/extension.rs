@@ -9,7 +9,8 @@ const ROUTES: &str = r#"
 "#;
 
 fn start(geofence: &str) -> (Gateway, Recorder) {
-    let plan = gateway().program("extended-gateway").with_routes(ROUTES).section("geofence", geofence);
+    let plan =
+        gateway().program("extended-gateway").with_routes(ROUTES).section("geofence", geofence);
     let app = Recorder::start(&plan.world, "app");
     (plan.with_backend("app", &app).start(), app)
 }
@@ -41,13 +42,15 @@ fn its_facts_are_words_of_the_policy_and_its_section_is_reloaded() {
 
 #[test]
 fn its_section_is_checked_like_any_other() {
-    let plan = gateway().program("extended-gateway").section("geofence", "  denny: [127.0.0.0/8]\n");
+    let plan =
+        gateway().program("extended-gateway").section("geofence", "  denny: [127.0.0.0/8]\n");
     plan.write(&scenarios::plan::Ports::free());
     let extended = process::program("extended-gateway");
     let check = |dir: &std::path::Path| run(&extended, dir, &["check", "-c", "portcullis.yaml"]);
     check(plan.world.path()).expect(1).says("denny").says("deny");
     // The gateway without the filter does not know the section.
-    let plain = scenarios::verbs::portcullis(plan.world.path(), &["check", "-c", "portcullis.yaml"]);
+    let plain =
+        scenarios::verbs::portcullis(plan.world.path(), &["check", "-c", "portcullis.yaml"]);
     plain.expect(1).says("geofence");
     // And the one that has it names what it does not have.
     let plan = plan.section("geofence", "").section("geofense", "  deny: [127.0.0.0/8]\n");

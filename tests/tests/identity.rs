@@ -71,7 +71,11 @@ fn j1_to_j12_no_hostile_token_is_a_person() {
         ("J1 none", unsigned(&good)),
         ("J3 RS512", header(&|h| h.alg = Algorithm::RS512)),
         ("J3 PS256", header(&|h| h.alg = Algorithm::PS256)),
-        ("J5 jku", header(&|h| h.jku = Some("https://127.0.0.1:19999/jwks".to_owned())).replace("corp-1", "")),
+        (
+            "J5 jku",
+            header(&|h| h.jku = Some("https://127.0.0.1:19999/jwks".to_owned()))
+                .replace("corp-1", ""),
+        ),
         ("J6 kid unknown", header(&|h| h.kid = Some("nobody".to_owned()))),
         ("J6 kid traversal", header(&|h| h.kid = Some("../../etc/passwd".to_owned()))),
         ("J9 expired", with("exp", json!(now_s() - 3600))),
@@ -132,9 +136,16 @@ fn j13_one_credential_in_one_place() {
         }
         let hits = app.hits();
         for value in [
-            format!("Bearer {ana}, Bearer {ben}"), format!("Bearer\t{ana}"), format!("Bearer  {ana}"), "Bearer".to_owned(),
-            "Bearer ".to_owned(), format!("Bearer {ana} x"), format!("Basic {ana}, Bearer {ana}"), format!("Bearer{ana}"),
-            ana.clone(), format!("Bearer \"{ana}\""),
+            format!("Bearer {ana}, Bearer {ben}"),
+            format!("Bearer\t{ana}"),
+            format!("Bearer  {ana}"),
+            "Bearer".to_owned(),
+            "Bearer ".to_owned(),
+            format!("Bearer {ana} x"),
+            format!("Basic {ana}, Bearer {ana}"),
+            format!("Bearer{ana}"),
+            ana.clone(),
+            format!("Bearer \"{ana}\""),
         ] {
             let status = ask().header("authorization", &value).send().status();
             assert!(matches!(status, Some(400 | 401)), "J13 {:.12}: {status:?}", value);
@@ -160,7 +171,8 @@ fn api_tokens_are_made_used_and_revoked_by_the_command() {
         all.extend(["-c", "portcullis.yaml"]);
         portcullis(dir, &all)
     };
-    let made = run(&["create", "--name", "backup", "--owner", "ana", "--lifetime", "1h", "--json"]).expect(0);
+    let made = run(&["create", "--name", "backup", "--owner", "ana", "--lifetime", "1h", "--json"])
+        .expect(0);
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
     let (token, id) = (made["token"].as_str().unwrap(), made["id"].as_str().unwrap());
     let accepted = || gw.get(APP).bearer(token).send().status() == Some(200);
@@ -177,11 +189,19 @@ fn api_tokens_are_made_used_and_revoked_by_the_command() {
     for wrong in [&token[..token.len() - 1], &format!("{token}A"), &other, &upper] {
         gw.get(APP).bearer(wrong).expect(401);
     }
-    let state = scenarios::verbs::run(std::path::Path::new("/bin/grep"), dir, &["-r", "-F", "-l", token, "."]);
+    let state = scenarios::verbs::run(
+        std::path::Path::new("/bin/grep"),
+        dir,
+        &["-r", "-F", "-l", token, "."],
+    );
     assert_eq!(state.stdout, "", "the token is kept somewhere in the clear");
 
     let listed = run(&["list"]).expect(0);
-    assert!(listed.stdout.contains("backup") && !listed.stdout.contains(token), "{}", listed.stdout);
+    assert!(
+        listed.stdout.contains("backup") && !listed.stdout.contains(token),
+        "{}",
+        listed.stdout
+    );
     run(&["revoke", id]).expect(0);
     until("the revoked token to be refused", || (!accepted()).then_some(()));
     gw.get(APP).bearer(token).expect(401);
@@ -211,12 +231,18 @@ fn x1_x8_a_certificate_that_is_not_fit_is_nobody() {
     let good = Leaf::client("robot", "spiffe://gw.test/robot");
     let day = 86_400;
     let stranger = Authority::new("services CA");
-    let two = Leaf { uri: vec!["spiffe://gw.test/robot".into(), "spiffe://gw.test/other".into()], ..good.clone() };
+    let two = Leaf {
+        uri: vec!["spiffe://gw.test/robot".into(), "spiffe://gw.test/other".into()],
+        ..good.clone()
+    };
     let cases = [
         ("expired", world.services.issue(&good.clone().valid(-2 * day, -day))),
         ("not yet valid", world.services.issue(&good.clone().valid(day, 2 * day))),
         ("other authority of the same name", stranger.issue(&good)),
-        ("server purpose", world.services.issue(&Leaf { purpose: Purpose::Server, ..good.clone() })),
+        (
+            "server purpose",
+            world.services.issue(&Leaf { purpose: Purpose::Server, ..good.clone() }),
+        ),
         ("no purpose", world.services.issue(&Leaf { purpose: Purpose::Unsaid, ..good.clone() })),
         ("any purpose", world.services.issue(&Leaf { purpose: Purpose::Any, ..good.clone() })),
         ("is an authority", world.services.issue(&Leaf { authority: true, ..good.clone() })),

@@ -52,15 +52,24 @@ fn rules_decide_by_person_method_and_path() {
         get("/reports/q3").as_user("ana").expect(200).rule("eng-reads");
         get("/reports/q3").as_user("ben").expect(403).reason("no-rule-allows");
         get("/reports/q3").expect(401).reason("no-identity");
-        gw.post(&url("/reports/q3"), "x").as_user("ana").version(h2).expect(403).reason("no-rule-allows");
+        gw.post(&url("/reports/q3"), "x")
+            .as_user("ana")
+            .version(h2)
+            .expect(403)
+            .reason("no-rule-allows");
         get("/reports/secret/x").as_user("ana").expect(403).reason("denied:never-secrets");
-        gw.post(&url("/runs/7/approve"), "").as_user("ada").version(h2).expect(200).rule("admins-approve");
+        gw.post(&url("/runs/7/approve"), "")
+            .as_user("ada")
+            .version(h2)
+            .expect(200)
+            .rule("admins-approve");
         gw.post(&url("/runs/7/x/approve"), "").as_user("ada").version(h2).expect(403);
         gw.post(&url("/runs/7/approve"), "").as_user("ana").version(h2).expect(403);
         get("/users/ben/page").as_user("ben").expect(200).rule("own-page");
         get("/users/ana/page").as_user("ben").expect(403);
         get("/nothing").as_user("ana").expect(403).reason("no-rule-allows");
-        let refused = get("/vault/x").as_user("ana").expect(401).reason("step-up-required").into_reply();
+        let refused =
+            get("/vault/x").as_user("ana").expect(401).reason("step-up-required").into_reply();
         let challenge = refused.header("www-authenticate").unwrap_or_default();
         assert!(challenge.contains("insufficient_user_authentication"), "RFC 9470: {challenge}");
         let shadow = get("/reports/shadow").as_user("ana").expect(200).audit();
@@ -83,13 +92,23 @@ fn a_refusal_is_told_in_the_client_s_language() {
         assert_eq!(problem["request_id"], api.request_id().unwrap());
         assert_eq!(problem["status"], 403);
 
-        let page = get().header("accept", "text/html,application/xhtml+xml").header("sec-fetch-mode", "navigate");
+        let page = get()
+            .header("accept", "text/html,application/xhtml+xml")
+            .header("sec-fetch-mode", "navigate");
         let page = page.header("sec-fetch-dest", "document").expect(403).into_reply();
-        assert!(page.header("content-type").unwrap().starts_with("text/html"), "{}", page.picture());
+        assert!(
+            page.header("content-type").unwrap().starts_with("text/html"),
+            "{}",
+            page.picture()
+        );
         assert!(page.text().contains(page.request_id().unwrap()), "{}", page.picture());
 
         let grpc = gw.post("https://payroll.gw.test/pkg.Service/Call", "\0\0\0\0\0").version(h2);
-        let grpc = grpc.header("content-type", "application/grpc").header("te", "trailers").as_user("ben").send();
+        let grpc = grpc
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .as_user("ben")
+            .send();
         let grpc = grpc.expect_reply();
         assert_eq!(grpc.status, 200, "{}", grpc.picture());
         assert_eq!(grpc.header("grpc-status"), Some("7"), "{}", grpc.picture());
@@ -108,7 +127,11 @@ fn a_refusal_is_told_in_the_client_s_language() {
 fn f9_an_unknown_path_and_a_forbidden_one_look_alike() {
     let (gw, _app) = start();
     let strip = |path: &str| {
-        let reply = gw.get(&format!("https://payroll.gw.test{path}")).as_user("ben").expect(403).into_reply();
+        let reply = gw
+            .get(&format!("https://payroll.gw.test{path}"))
+            .as_user("ben")
+            .expect(403)
+            .into_reply();
         let id = reply.request_id().unwrap().to_owned();
         let mut names: Vec<_> = reply.headers.iter().map(|(name, _)| name.clone()).collect();
         names.sort();
@@ -135,12 +158,15 @@ fn explain_says_what_the_gateway_does_and_why() {
     let denied = explain(&["--method", "GET", "--url", url, "--user", "ben", "--groups", "sales"]);
     assert!(has(&denied, "no-rule-allows") && has(&denied, "user.groups"), "{denied:#}");
     // The door is the same: what the gateway refuses, `explain` refuses.
-    let through = explain(&["--method", "GET", "--url", "https://payroll.gw.test/x/..%2freports/q3"]);
+    let through =
+        explain(&["--method", "GET", "--url", "https://payroll.gw.test/x/..%2freports/q3"]);
     assert!(has(&through, "malformed"), "{through:#}");
     // By hour.
     let at = |time: &str| {
         let url = "https://payroll.gw.test/weekend";
-        explain(&["--method", "GET", "--url", url, "--user", "ana", "--groups", "eng", "--at", time])
+        explain(&[
+            "--method", "GET", "--url", url, "--user", "ana", "--groups", "eng", "--at", time,
+        ])
     };
     assert_eq!(at("2026-11-21T12:00:00Z")["outcome"], "allow");
     assert_eq!(at("2026-11-24T12:00:00Z")["outcome"], "deny");

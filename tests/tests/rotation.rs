@@ -61,7 +61,8 @@ impl Load {
         while !self.stop.load(Ordering::Relaxed) {
             let ask = &self.asks[random.usize(0..self.asks.len())];
             let before = *ask.expect.read().unwrap();
-            let (dial, bearer) = (ask.dial.read().unwrap().clone(), ask.bearer.read().unwrap().clone());
+            let (dial, bearer) =
+                (ask.dial.read().unwrap().clone(), ask.bearer.read().unwrap().clone());
             let outcomes = several(&dial, ask.host, &bearer, h2, random.usize(1..6));
             let after = *ask.expect.read().unwrap();
             self.done.fetch_add(outcomes.len(), Ordering::Relaxed);
@@ -94,7 +95,8 @@ fn several(dial: &Dial, host: &str, bearer: &str, h2: bool, count: usize) -> Vec
             Err(error) => closed(error),
         }
     } else {
-        let head = format!("GET /x HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {bearer}\r\n\r\n");
+        let head =
+            format!("GET /x HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {bearer}\r\n\r\n");
         match scenarios::h1::Connection::open(dial) {
             Ok(mut connection) => {
                 let mut outcomes = Vec::new();
@@ -158,7 +160,11 @@ fn everything_is_replaced_under_load_and_no_request_is_decided_wrongly() {
     });
     let wrong = load.wrong.lock().unwrap();
     let done = load.done.load(Ordering::Relaxed);
-    println!("{done} requests in {:?} under ten replacements, {} decided wrongly", began.elapsed(), wrong.len());
+    println!(
+        "{done} requests in {:?} under ten replacements, {} decided wrongly",
+        began.elapsed(),
+        wrong.len()
+    );
     assert!(wrong.is_empty(), "{} of {done}: {:#?}", wrong.len(), &wrong[..wrong.len().min(5)]);
     assert!(done > 200, "{done} requests are no load");
     app.sound();
@@ -169,10 +175,13 @@ fn steps(gw: &mut Gateway, load: &Load) {
     let pki = gw.plan.world.pki();
 
     // 1. The server's certificate.
-    let serial = || gw.dial().to("staff.gw.test").connect().unwrap().ssl().peer_certificate().unwrap();
+    let serial =
+        || gw.dial().to("staff.gw.test").connect().unwrap().ssl().peer_certificate().unwrap();
     let before = serial().serial_number().to_bn().unwrap();
     gw.plan.world.front.issue(&Leaf::server(&scenarios::world::NAMES)).write(&pki, "gateway");
-    until("the new certificate", || (serial().serial_number().to_bn().unwrap() != before).then_some(()));
+    until("the new certificate", || {
+        (serial().serial_number().to_bn().unwrap() != before).then_some(())
+    });
 
     // 2. The inventory: the laptop falls out of compliance and returns.
     change(load, &[("laptop", false)], || gw.plan.world.write("devices.yaml", &inventory("false")));

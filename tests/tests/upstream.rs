@@ -24,7 +24,9 @@ const ROUTES: &str = r#"
 #[track_caller]
 fn assert_tells_nothing(reply: &Reply) {
     let text = reply.picture().to_lowercase();
-    for inner in ["127.0.0.1", "app.internal", "openssl", "certificate", "pingora", "recorder", "spiffe"] {
+    for inner in
+        ["127.0.0.1", "app.internal", "openssl", "certificate", "pingora", "recorder", "spiffe"]
+    {
         assert!(!text.contains(inner), "`{inner}` leaks: {text}");
     }
     assert_eq!(reply.header("server"), None, "{text}");

@@ -48,7 +48,9 @@ pub(super) fn write(
             respond(stream, seen, &echo(seen))?;
         }
         Script::Grpc(_) => {
-            stream.write_all(b"HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Length: 0\r\n\r\n")?;
+            stream.write_all(
+                b"HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Length: 0\r\n\r\n",
+            )?;
         }
     }
     stream.flush()?;

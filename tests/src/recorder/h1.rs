@@ -68,7 +68,8 @@ type Parts = (String, String, Vec<(String, String)>);
 /// Parses a head; the error says what a strict reader does not accept.
 fn parse(head: &[u8]) -> Result<Parts, &'static str> {
     let text = std::str::from_utf8(head).map_err(|_| "not text")?;
-    if text.bytes().any(|b| b == 0 || (b < 0x20 && !matches!(b, b'\r' | b'\n' | b'\t')) || b > 0x7e) {
+    if text.bytes().any(|b| b == 0 || (b < 0x20 && !matches!(b, b'\r' | b'\n' | b'\t')) || b > 0x7e)
+    {
         return Err("a byte that is not visible ASCII");
     }
     if text.replace("\r\n", "").contains(['\r', '\n']) {
@@ -77,7 +78,8 @@ fn parse(head: &[u8]) -> Result<Parts, &'static str> {
     let mut lines = text.strip_suffix("\r\n\r\n").ok_or("no end")?.split("\r\n");
     let mut first = lines.next().unwrap_or_default().split(' ');
     let (method, target, version) = (first.next(), first.next(), first.next());
-    let (Some(method), Some(target), Some("HTTP/1.1"), None) = (method, target, version, first.next())
+    let (Some(method), Some(target), Some("HTTP/1.1"), None) =
+        (method, target, version, first.next())
     else {
         return Err("not a request line");
     };

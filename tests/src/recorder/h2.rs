@@ -42,7 +42,8 @@ pub(super) fn serve(
                 let (block, seen) = open.entry(frame.stream).or_default();
                 block.extend(frame.content());
                 if frame.has(END_HEADERS) {
-                    let fields = decoder.decode(block).map_err(|e| io::Error::other(format!("{e:?}")))?;
+                    let fields =
+                        decoder.decode(block).map_err(|e| io::Error::other(format!("{e:?}")))?;
                     block.clear();
                     // Trailers of a request change nothing here.
                     seen.get_or_insert_with(|| picture(fields, connection, client.clone()));
@@ -68,7 +69,8 @@ fn picture(fields: Fields, connection: usize, client: Option<String>) -> Seen {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let find = |name: &[u8]| fields.iter().find(|(n, _)| n == name).map(|(_, v)| text(v));
     Seen {
-        raw: format!("{:?}", fields.iter().map(|(n, v)| (text(n), text(v))).collect::<Vec<_>>()).into(),
+        raw: format!("{:?}", fields.iter().map(|(n, v)| (text(n), text(v))).collect::<Vec<_>>())
+            .into(),
         method: find(b":method").unwrap_or_default(),
         target: find(b":path").unwrap_or_default(),
         headers: fields.iter().map(|(n, v)| (text(n), text(v))).collect(),
@@ -83,16 +85,19 @@ fn respond(to: &mut impl Write, stream: u32, seen: &Seen, script: &Script) -> io
     let pair = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
     let (content_type, body, trailers) = match script {
         Script::Grpc(status) => {
-            let trailers = vec![pair("grpc-status", &status.to_string()), pair("grpc-message", "told")];
+            let trailers =
+                vec![pair("grpc-status", &status.to_string()), pair("grpc-message", "told")];
             ("application/grpc", seen.body.clone(), Some(trailers))
         }
         _ => ("application/json", answer::echo(seen), None),
     };
-    let head = [pair(":status", "200"), pair("content-type", content_type), pair("x-backend", "recorder")];
+    let head =
+        [pair(":status", "200"), pair("content-type", content_type), pair("x-backend", "recorder")];
     for frame in headers(stream, false, &head) {
         frame.write(to)?;
     }
-    Frame::new(kind::DATA, if trailers.is_none() { END_STREAM } else { 0 }, stream, body).write(to)?;
+    Frame::new(kind::DATA, if trailers.is_none() { END_STREAM } else { 0 }, stream, body)
+        .write(to)?;
     for frame in trailers.map(|fields| headers(stream, true, &fields)).unwrap_or_default() {
         frame.write(to)?;
     }

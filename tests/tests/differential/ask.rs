@@ -102,7 +102,9 @@ impl<'g> H2<'g> {
             targets.iter().map(|target| connection.start(&self.fields(target), true)).collect();
         let outcomes: Vec<Outcome> = streams
             .into_iter()
-            .map(|stream| stream.map_or_else(|e| Outcome::Closed(e.to_string()), |s| connection.finish(s)))
+            .map(|stream| {
+                stream.map_or_else(|e| Outcome::Closed(e.to_string()), |s| connection.finish(s))
+            })
             .collect();
         if connection.is_alive() {
             self.connection = Some(connection);
@@ -111,7 +113,11 @@ impl<'g> H2<'g> {
         let settled = |outcome: &Outcome| matches!(outcome, Outcome::Answer(_));
         let pairs = targets.iter().zip(outcomes);
         pairs
-            .map(|(target, outcome)| if settled(&outcome) { end_h2(&outcome) } else { self.alone(target) })
+            .map(
+                |(target, outcome)| {
+                    if settled(&outcome) { end_h2(&outcome) } else { self.alone(target) }
+                },
+            )
             .collect()
     }
 

@@ -14,25 +14,55 @@ const SMUGGLED: &str = "GET /public/smuggled HTTP/1.1\r\nHost: app.gw.test\r\n\r
 /// Id and what follows the first two lines of a POST: each is refused.
 fn refused() -> Vec<(&'static str, String)> {
     let mut cases = vec![
-        ("S1", format!("Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}")),
-        ("S2", format!("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n5c\r\n{SMUGGLED}0\r\n\r\n")),
+        (
+            "S1",
+            format!("Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}"),
+        ),
+        (
+            "S2",
+            format!(
+                "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n5c\r\n{SMUGGLED}0\r\n\r\n"
+            ),
+        ),
     ];
     for te in [
-        "Transfer-Encoding : chunked", "Transfer-Encoding: \x0bchunked", "Transfer-Encoding: chunked\x0b",
-        "Transfer-Encoding: xchunked", "Transfer-Encoding: chunked, identity", "Transfer-Encoding: identity",
-        "Transfer-Encoding: identity, chunked", "Transfer-Encoding: ,chunked", "Transfer-Encoding: chunked,",
-        "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked, chunked", "Transfer-Encoding:",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "Transfer-Encoding: \"chunked\"",
-        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", "Transfer_Encoding: chunked",
-        "Transfer-Encoding: chunked;q=1", "Transfer-Encoding:\r\n chunked", " Transfer-Encoding: chunked",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding: \x0bchunked",
+        "Transfer-Encoding: chunked\x0b",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding: identity, chunked",
+        "Transfer-Encoding: ,chunked",
+        "Transfer-Encoding: chunked,",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding:",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: \"chunked\"",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        "Transfer_Encoding: chunked",
+        "Transfer-Encoding: chunked;q=1",
+        "Transfer-Encoding:\r\n chunked",
+        " Transfer-Encoding: chunked",
     ] {
         cases.push(("S3", format!("{te}\r\n\r\n0\r\n\r\n{SMUGGLED}")));
     }
     for cl in [
-        "Content-Length: 3\r\nContent-Length: 3", "Content-Length: 3\r\nContent-Length: 4", "Content-Length: 3,3",
-        "Content-Length: +3", "Content-Length: -1", "Content-Length: 0x3", "Content-Length: ",
-        "Content-Length: 18446744073709551616", "Content-Length: 18446744073709551619", "Content-Length : 3",
-        "Content-Length: 3 3", "Content_Length: 3", "Content-Length: 3\x0b", "Content-Length\x00: 3",
+        "Content-Length: 3\r\nContent-Length: 3",
+        "Content-Length: 3\r\nContent-Length: 4",
+        "Content-Length: 3,3",
+        "Content-Length: +3",
+        "Content-Length: -1",
+        "Content-Length: 0x3",
+        "Content-Length: ",
+        "Content-Length: 18446744073709551616",
+        "Content-Length: 18446744073709551619",
+        "Content-Length : 3",
+        "Content-Length: 3 3",
+        "Content_Length: 3",
+        "Content-Length: 3\x0b",
+        "Content-Length\x00: 3",
     ] {
         cases.push(("S4", format!("{cl}\r\n\r\nabc")));
     }
@@ -40,11 +70,27 @@ fn refused() -> Vec<(&'static str, String)> {
         cases.push(("S5", format!("Expect: {expect}\r\nContent-Length: 3\r\n\r\nabc")));
     }
     for size in ["0x1", "1_0", "+1", "-1", "fffffffffffffffff", " 1", "", "g", "1\x0b"] {
-        cases.push(("S6", format!("Transfer-Encoding: chunked\r\n\r\n{size}\r\na\r\n0\r\n\r\n{SMUGGLED}")));
+        cases.push((
+            "S6",
+            format!("Transfer-Encoding: chunked\r\n\r\n{size}\r\na\r\n0\r\n\r\n{SMUGGLED}"),
+        ));
     }
-    for line in ["X: a\rb", "X: a\nY: b", "X: a\0b", "X\u{85}: a", "X: a\r\n\tfolded", "X: a\r\n folded", ": x",
-        "X : a", "X\t: a", "X y: a", "\"X\": a", "X(: a", "X", "X: \x01"]
-    {
+    for line in [
+        "X: a\rb",
+        "X: a\nY: b",
+        "X: a\0b",
+        "X\u{85}: a",
+        "X: a\r\n\tfolded",
+        "X: a\r\n folded",
+        ": x",
+        "X : a",
+        "X\t: a",
+        "X y: a",
+        "\"X\": a",
+        "X(: a",
+        "X",
+        "X: \x01",
+    ] {
         cases.push(("S8/S9", format!("{line}\r\nContent-Length: 0\r\n\r\n")));
     }
     cases
@@ -74,7 +120,10 @@ fn s1_to_s9_ambiguous_framing_is_refused() {
         ("S10", "GET /public/s HTTP/2.0\r\nHost: app.gw.test\r\n\r\n"),
         ("S10", "GET /public/s HTTP/1.1 \r\nHost: app.gw.test\r\n\r\n"),
         ("S10", "GET /public/s http/1.1\r\nHost: app.gw.test\r\n\r\n"),
-        ("S10", "POST /public/s HTTP/1.0\r\nHost: app.gw.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        (
+            "S10",
+            "POST /public/s HTTP/1.0\r\nHost: app.gw.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ),
     ] {
         let outcome = house.raw(head.as_bytes());
         assert!(matches!(outcome.status(), Some(400 | 505) | None), "{id} {head:?}: {outcome:?}");
@@ -104,8 +153,10 @@ fn s3_s5_s6_plain_framing_passes() {
     }
     // CL.0 and its kin: a body that looks like a request is a body.
     let body = SMUGGLED;
-    let bytes =
-        format!("GET /public/s5 HTTP/1.1\r\nHost: app.gw.test\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let bytes = format!(
+        "GET /public/s5 HTTP/1.1\r\nHost: app.gw.test\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let outcome = house.raw(bytes.as_bytes());
     assert!(matches!(outcome.status(), Some(200 | 400)), "S5: {outcome:?}");
     house.sound();
@@ -122,17 +173,27 @@ fn s7_trailers_never_become_headers() {
     ] {
         let bytes = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n{trailer}");
         let outcome = house.raw(bytes.as_bytes());
-        let fits = matches!(outcome.status(), Some(400) | None) || (may_pass && outcome.status() == Some(200));
+        let fits = matches!(outcome.status(), Some(400) | None)
+            || (may_pass && outcome.status() == Some(200));
         assert!(fits, "S7 {trailer:?}: {outcome:?}");
     }
     // A chunk that does not end where it says.
-    for body in ["3\nabc\r\n0\r\n\r\n", "3\r\nabc\n0\r\n\r\n", "3\r\nabcd\r\n0\r\n\r\n", "3\r\nab\r\n0\r\n\r\n"] {
-        let outcome = house.raw(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{body}").as_bytes());
+    for body in [
+        "3\nabc\r\n0\r\n\r\n",
+        "3\r\nabc\n0\r\n\r\n",
+        "3\r\nabcd\r\n0\r\n\r\n",
+        "3\r\nab\r\n0\r\n\r\n",
+    ] {
+        let outcome =
+            house.raw(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{body}").as_bytes());
         assert!(matches!(outcome.status(), Some(400) | None), "S7 {body:?}: {outcome:?}");
     }
     for seen in house.app.seen() {
         for name in ["x-trailer", "x-portcullis-user"] {
-            assert!(seen.header(name) != Some("1") && seen.header(name) != Some("ada"), "S7: {seen:?}");
+            assert!(
+                seen.header(name) != Some("1") && seen.header(name) != Some("ada"),
+                "S7: {seen:?}"
+            );
         }
         assert_eq!(seen.all("host"), ["app.gw.test"], "S7");
     }
@@ -148,7 +209,8 @@ fn s11_s12_each_pipelined_request_has_its_own_decision() {
         let credential =
             if n % 2 == 0 { format!("Authorization: Bearer {ada}\r\n") } else { String::new() };
         bytes.extend(
-            format!("GET /admin/s11/{n} HTTP/1.1\r\nHost: app.gw.test\r\n{credential}\r\n").into_bytes(),
+            format!("GET /admin/s11/{n} HTTP/1.1\r\nHost: app.gw.test\r\n{credential}\r\n")
+                .into_bytes(),
         );
     }
     let mut connection = house.h1("app.gw.test").unwrap();
@@ -173,7 +235,8 @@ fn s11_s12_each_pipelined_request_has_its_own_decision() {
     let hits = house.hits();
     let mut connection = house.h1("app.gw.test").unwrap();
     let length = SMUGGLED.len() + 100_000;
-    let head = format!("POST /s12 HTTP/1.1\r\nHost: app.gw.test\r\nContent-Length: {length}\r\n\r\n");
+    let head =
+        format!("POST /s12 HTTP/1.1\r\nHost: app.gw.test\r\nContent-Length: {length}\r\n\r\n");
     let outcome = connection.ask(format!("{head}{SMUGGLED}").as_bytes());
     assert_eq!(outcome.status(), Some(401), "S12: {outcome:?}");
     drop(connection.send(SMUGGLED.as_bytes()));
@@ -186,12 +249,22 @@ fn s11_s12_each_pipelined_request_has_its_own_decision() {
 fn s13_h2_says_one_request_or_none() {
     let house = House::start();
     let bad: &[(&str, &str, &str)] = &[
-        ("transfer-encoding", "chunked", "te"), ("connection", "close", "connection"),
-        ("keep-alive", "5", "keep-alive"), ("upgrade", "websocket", "upgrade"), ("te", "gzip", "te gzip"),
-        ("x-a", "a\r\nb: c", "CRLF"), ("x-a", "a\nb", "LF"), ("x-a", "a\0b", "NUL"), ("X-A", "a", "upper case"),
-        ("x a", "b", "space in name"), ("x-a: b\r\nx", "c", "CRLF in name"), ("", "x", "empty name"),
-        (":path", "/public/smuggled", "second path"), (":unknown", "x", "unknown pseudo-header"),
-        ("content-length", "5", "length without a body"), ("content-length", "+0", "a length with a sign"),
+        ("transfer-encoding", "chunked", "te"),
+        ("connection", "close", "connection"),
+        ("keep-alive", "5", "keep-alive"),
+        ("upgrade", "websocket", "upgrade"),
+        ("te", "gzip", "te gzip"),
+        ("x-a", "a\r\nb: c", "CRLF"),
+        ("x-a", "a\nb", "LF"),
+        ("x-a", "a\0b", "NUL"),
+        ("X-A", "a", "upper case"),
+        ("x a", "b", "space in name"),
+        ("x-a: b\r\nx", "c", "CRLF in name"),
+        ("", "x", "empty name"),
+        (":path", "/public/smuggled", "second path"),
+        (":unknown", "x", "unknown pseudo-header"),
+        ("content-length", "5", "length without a body"),
+        ("content-length", "+0", "a length with a sign"),
     ];
     for (name, value, what) in bad {
         let mut all = fields("GET", "app.gw.test", "/public/s13");
@@ -207,7 +280,8 @@ fn s13_h2_says_one_request_or_none() {
         ("GET", ""),
     ] {
         let outcome = house.raw_h2(&fields(method, "app.gw.test", path), None);
-        let refused = matches!(outcome, Outcome::Reset(_)) || matches!(outcome.status(), Some(400 | 405));
+        let refused =
+            matches!(outcome, Outcome::Reset(_)) || matches!(outcome.status(), Some(400 | 405));
         assert!(refused, "S13 {method:?} {path:?}: {outcome:?}");
     }
     // A length that its data contradicts.

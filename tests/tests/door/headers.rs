@@ -17,8 +17,17 @@ fn h1_h2_h3_no_spelling_of_our_names_enters() {
     let house = House::start();
     let mut names: Vec<String> = Vec::new();
     for name in OURS {
-        names.extend([name.to_owned(), name.to_lowercase(), name.to_uppercase(), name.replace('-', "_")]);
-        names.extend([name.replacen('-', "_", 1), name.replacen('-', ".", 1), name.replacen('-', "--", 1)]);
+        names.extend([
+            name.to_owned(),
+            name.to_lowercase(),
+            name.to_uppercase(),
+            name.replace('-', "_"),
+        ]);
+        names.extend([
+            name.replacen('-', "_", 1),
+            name.replacen('-', ".", 1),
+            name.replacen('-', "--", 1),
+        ]);
         names.push(name.to_lowercase().replace('-', "_"));
     }
     names.push("X-Portcullis-Anything".to_owned());
@@ -36,11 +45,20 @@ fn h1_h2_h3_no_spelling_of_our_names_enters() {
             }
         }
         let twice = house.gw.get("https://app.gw.test/x").as_user("ana").version(h2);
-        twice.header(OURS[0], "a").header(OURS[0], "b").expect(400).reason("malformed:reserved-header");
+        twice
+            .header(OURS[0], "a")
+            .header(OURS[0], "b")
+            .expect(400)
+            .reason("malformed:reserved-header");
     }
-    for raw in ["X-Portcullis-User\u{85}: admin", "X-Portcullis-User : admin", "\u{a0}X-Portcullis-User: admin"] {
-        let outcome =
-            house.raw(format!("GET /public/h3 HTTP/1.1\r\nHost: app.gw.test\r\n{raw}\r\n\r\n").as_bytes());
+    for raw in [
+        "X-Portcullis-User\u{85}: admin",
+        "X-Portcullis-User : admin",
+        "\u{a0}X-Portcullis-User: admin",
+    ] {
+        let outcome = house.raw(
+            format!("GET /public/h3 HTTP/1.1\r\nHost: app.gw.test\r\n{raw}\r\n\r\n").as_bytes(),
+        );
         assert_eq!(outcome.status(), Some(400), "H3 {raw:?}: {outcome:?}");
     }
     assert_eq!(house.hits(), 0, "no backend was reached");
@@ -67,7 +85,10 @@ fn h4_our_names_are_refused_on_every_way() {
     for name in OURS {
         let upgrade = house.gw.get("https://app.gw.test/public/ws").header("upgrade", "websocket");
         let upgrade = upgrade.header("connection", "Upgrade").header("sec-websocket-version", "13");
-        upgrade.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").header(name, "ada").expect(400);
+        upgrade
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header(name, "ada")
+            .expect(400);
     }
     assert_eq!(house.hits(), 0);
     house.sound();
@@ -102,24 +123,40 @@ fn h6_h7_h8_connection_nominates_nothing_that_counts() {
     let house = House::start();
     let mut refused = vec!["a, b, c, d, e, f, g, h, i, j, k, l".to_owned()];
     for name in [
-        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Cookie", "Authorization", "Host",
-        "Content-Length", "Transfer-Encoding", ":authority", "X-Request-Id", "traceparent",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "Cookie",
+        "Authorization",
+        "Host",
+        "Content-Length",
+        "Transfer-Encoding",
+        ":authority",
+        "X-Request-Id",
+        "traceparent",
     ] {
         refused.extend([name.to_owned(), format!("close, {}", name.to_lowercase())]);
     }
     for nomination in &refused {
-        let ask = house.gw.get("https://app.gw.test/x").as_user("ana").header("connection", nomination);
+        let ask =
+            house.gw.get("https://app.gw.test/x").as_user("ana").header("connection", nomination);
         ask.expect(400).reason("malformed:connection");
     }
     assert_eq!(house.hits(), 0);
     for nomination in [
-        "close, X-Portcullis-User", "close, x-portcullis-user", "X-PORTCULLIS-ASSERTION", "\"x-portcullis-user\"",
+        "close, X-Portcullis-User",
+        "close, x-portcullis-user",
+        "X-PORTCULLIS-ASSERTION",
+        "\"x-portcullis-user\"",
         "x-portcullis-user, x-portcullis-groups",
     ] {
-        let ask = house.gw.get("https://app.gw.test/x").as_user("ana").header("connection", nomination);
+        let ask =
+            house.gw.get("https://app.gw.test/x").as_user("ana").header("connection", nomination);
         match ask.send().status() {
             Some(400) => {}
-            Some(200) => assert_eq!(house.app.last().all("x-portcullis-user"), ["ana"], "H6 {nomination}"),
+            Some(200) => {
+                assert_eq!(house.app.last().all("x-portcullis-user"), ["ana"], "H6 {nomination}")
+            }
             other => panic!("H6 {nomination}: {other:?}"),
         }
     }
@@ -141,20 +178,35 @@ fn h9_h12_h13_h17_what_a_stranger_forwards_is_not_believed() {
         )
     });
     let spoofed = [
-        ("x-forwarded-for", "10.9.9.9"), ("forwarded", "for=10.9.9.9;host=admin;proto=https"),
-        ("x-real-ip", "10.9.9.9"), ("true-client-ip", "10.9.9.9"), ("cf-connecting-ip", "10.9.9.9"),
-        ("x-client-ip", "10.9.9.9"), ("x-forwarded-host", "evil.test"), ("x-forwarded-proto", "http"),
-        ("x-forwarded-port", "80"), ("x-forwarded-prefix", "/admin"), ("x-forwarded-uri", "/public/x"),
-        ("x-original-url", "/public/x"), ("x-rewrite-url", "/public/x"), ("x-original-method", "POST"),
-        ("x-ssl-client-cert", "c"), ("x-client-cert", "c"), ("x-forwarded-client-cert", "c"), ("client-cert", "c"),
-        ("ssl_client_s_dn", "CN=ada"), ("x-forwarded-ssl", "off"), ("x-forwarded-server", "s"),
+        ("x-forwarded-for", "10.9.9.9"),
+        ("forwarded", "for=10.9.9.9;host=admin;proto=https"),
+        ("x-real-ip", "10.9.9.9"),
+        ("true-client-ip", "10.9.9.9"),
+        ("cf-connecting-ip", "10.9.9.9"),
+        ("x-client-ip", "10.9.9.9"),
+        ("x-forwarded-host", "evil.test"),
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-port", "80"),
+        ("x-forwarded-prefix", "/admin"),
+        ("x-forwarded-uri", "/public/x"),
+        ("x-original-url", "/public/x"),
+        ("x-rewrite-url", "/public/x"),
+        ("x-original-method", "POST"),
+        ("x-ssl-client-cert", "c"),
+        ("x-client-cert", "c"),
+        ("x-forwarded-client-cert", "c"),
+        ("client-cert", "c"),
+        ("ssl_client_s_dn", "CN=ada"),
+        ("x-forwarded-ssl", "off"),
+        ("x-forwarded-server", "s"),
     ];
     for h2 in [false, true] {
         let office = house.gw.get("https://app.gw.test/office/x").version(h2);
         let refused = spoofed.iter().fold(office, |r, (name, value)| r.header(name, value));
         refused.expect(403);
         let public = house.gw.get("https://app.gw.test/public/x").version(h2);
-        let passed = spoofed.iter().fold(public, |r, (name, value)| r.header(name, value)).expect(200);
+        let passed =
+            spoofed.iter().fold(public, |r, (name, value)| r.header(name, value)).expect(200);
         assert_eq!(passed.audit()["client.address"], "127.0.0.1", "H9");
         let seen = house.app.last();
         assert_eq!(seen.all("x-forwarded-for"), ["127.0.0.1"], "H9");
@@ -200,7 +252,14 @@ fn h10_h11_a_trusted_proxy_is_believed_from_the_right() {
     ask("1.2.3.4", office).expect(200);
     ask("1.2.3.4, 6.6.6.6", office).expect(403);
     let long = "9.9.9.9, ".repeat(1200);
-    for xff in ["unknown", "1.2.3.4, unknown", "1.2.3.4, [::1]:80x", "1.2.3.4 x", "1.2.3.4, _hidden", &long] {
+    for xff in [
+        "unknown",
+        "1.2.3.4, unknown",
+        "1.2.3.4, [::1]:80x",
+        "1.2.3.4 x",
+        "1.2.3.4, _hidden",
+        &long,
+    ] {
         let status = ask(xff, office).send().status();
         assert!(matches!(status, Some(400 | 403)), "H11 {xff:.40}: {status:?}");
     }
@@ -224,7 +283,11 @@ fn h14_each_value_of_a_header_is_looked_at() {
     for h2 in [false, true] {
         let ask = || house.gw.get("https://app.gw.test/x").version(h2);
         ask().header("x-role", "user").expect(200);
-        ask().header("x-role", "user").header("x-role", "admin").expect(403).reason("denied:no-admin-role");
+        ask()
+            .header("x-role", "user")
+            .header("x-role", "admin")
+            .expect(403)
+            .reason("denied:no-admin-role");
         ask().header("x-role", "admin").header("x-role", "user").expect(403);
     }
     house.sound();
@@ -256,7 +319,12 @@ fn h15_h16_credentials_and_our_cookies_end_at_the_gateway() {
         assert_eq!(seen.all("cookie"), ["a=1; b=2"], "H15: cookies and their order");
 
         gw.get("https://pass.gw.test/x").header("authorization", "Basic dTpw").version(h2).send();
-        let reply = gw.get("https://app.gw.test/cookies").as_user("ana").version(h2).expect(200).into_reply();
+        let reply = gw
+            .get("https://app.gw.test/cookies")
+            .as_user("ana")
+            .version(h2)
+            .expect(200)
+            .into_reply();
         assert_eq!(reply.all("set-cookie"), ["mine=1"], "H16: {}", reply.picture());
         assert_eq!(reply.header("x-portcullis-user"), None, "H16");
     }

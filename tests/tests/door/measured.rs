@@ -124,7 +124,9 @@ fn measured_rows_over_h2() {
 
 #[test]
 fn a_slow_head_meets_its_deadline() {
-    let house = House::start_with(|plan| plan.with_server("  limits: {header_time_max: 2s, idle_max: 3s}\n"));
+    let house = House::start_with(|plan| {
+        plan.with_server("  limits: {header_time_max: 2s, idle_max: 3s}\n")
+    });
     // One byte now and then keeps a per-read timer alive for ever; a deadline is absolute.
     let mut connection = house.h1("app.gw.test").unwrap();
     let head = get("/public/slow", &format!("X-Slow: {}\r\n", "a".repeat(200)));

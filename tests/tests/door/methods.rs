@@ -9,7 +9,9 @@ use scenarios::tokens::CORP;
 #[test]
 fn m1_m2_only_known_methods_are_served() {
     let house = House::start();
-    for method in ["get", "GeT", "FOO", "G=ET", "TRACE", "TRACK", "PRI", "CONNECT", "PROPFIND", "QUERY"] {
+    for method in
+        ["get", "GeT", "FOO", "G=ET", "TRACE", "TRACK", "PRI", "CONNECT", "PROPFIND", "QUERY"]
+    {
         for h2 in [false, true] {
             let outcome = house
                 .gw
@@ -64,7 +66,9 @@ fn m1_a_method_is_what_the_request_line_says() {
     });
     for h2 in [false, true] {
         let post = || house.gw.post("https://app.gw.test/x?_method=GET", "").version(h2);
-        for name in ["x-http-method-override", "x-method-override", "x-http-method", "x-original-method"] {
+        for name in
+            ["x-http-method-override", "x-method-override", "x-http-method", "x-original-method"]
+        {
             post().header(name, "GET").expect(403).reason("denied:no-post");
         }
         // The other way round: an allowed method stays what it is for the backend too.
@@ -75,7 +79,11 @@ fn m1_a_method_is_what_the_request_line_says() {
             .version(h2)
             .expect(200);
         assert_eq!(house.app.last().method, "GET");
-        assert_eq!(house.app.last().header("x-http-method-override"), None, "H12: override forwarded");
+        assert_eq!(
+            house.app.last().header("x-http-method-override"),
+            None,
+            "H12: override forwarded"
+        );
     }
     house.sound();
 }
@@ -84,12 +92,16 @@ fn m1_a_method_is_what_the_request_line_says() {
 fn m3_head_is_decided_as_get_and_has_no_body() {
     let house = House::start();
     for h2 in [false, true] {
-        for (path, user, status) in
-            [("/public/a", None, 200), ("/x", None, 401), ("/admin", Some("ben"), 403), ("/admin", Some("ada"), 200)]
-        {
+        for (path, user, status) in [
+            ("/public/a", None, 200),
+            ("/x", None, 401),
+            ("/admin", Some("ben"), 403),
+            ("/admin", Some("ada"), 200),
+        ] {
             for method in ["GET", "HEAD"] {
                 let request = house.gw.request(method, &format!("https://app.gw.test{path}"));
-                let request = user.into_iter().fold(request, |r, user| r.bearer(&CORP.bearer(user)));
+                let request =
+                    user.into_iter().fold(request, |r, user| r.bearer(&CORP.bearer(user)));
                 let checked = request.version(h2).expect(status);
                 assert!(method == "GET" || checked.body.is_empty(), "M3: a HEAD with a body");
             }
@@ -150,7 +162,8 @@ fn m9_a_body_beyond_the_limit_is_refused_however_it_is_framed() {
         post(&large).expect(413).reason("too-large");
     }
     let mut chunked =
-        b"POST /public/m9 HTTP/1.1\r\nHost: app.gw.test\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        b"POST /public/m9 HTTP/1.1\r\nHost: app.gw.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+            .to_vec();
     for _ in 0..48 {
         chunked.extend(b"400\r\n");
         chunked.extend([b'a'; 1024]);

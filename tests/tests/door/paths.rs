@@ -114,7 +114,7 @@ fn p19_a_long_target_is_refused() {
     ];
     for target in &long {
         for h2 in [false, true] {
-            check(&house, "P19", target, TooLong, Some("ada"), h2);
+            check(&house, ("P19", target, TooLong), Some("ada"), h2);
         }
     }
     house.sound();
@@ -133,7 +133,8 @@ fn p20_a_path_that_is_rewritten_is_canonical_again() {
     );
     let app = scenarios::Recorder::start(&plan.world, "app");
     let gw = plan.with_backend("app", &app).start();
-    let ask = |target: &str, h2: bool| gw.get("https://strip.gw.test").raw_target(target).version(h2);
+    let ask =
+        |target: &str, h2: bool| gw.get("https://strip.gw.test").raw_target(target).version(h2);
     for h2 in [false, true] {
         for (target, received) in
             [("/app/x", "/x"), ("/app", "/"), ("/app/", "/"), ("/app//evil.test/", "/evil.test/")]
@@ -152,7 +153,8 @@ fn p20_a_path_that_is_rewritten_is_canonical_again() {
 }
 
 #[track_caller]
-fn check(house: &House, id: &str, target: &str, expect: Expect, caller: Option<&str>, h2: bool) {
+fn check(house: &House, case: (&str, &str, Expect), caller: Option<&str>, h2: bool) {
+    let (id, target, expect) = case;
     let what = format!("{id} {target:?} as {caller:?} (h2: {h2})");
     let before = house.hits();
     let outcome = request(house, target, caller, h2).send();
@@ -162,7 +164,11 @@ fn check(house: &House, id: &str, target: &str, expect: Expect, caller: Option<&
         (Refused | RefusedOr(_), Outcome::Answer(reply)) if reply.status == 400 => {
             assert_eq!(reached, 0, "{what}: the backend was reached");
             let reason = reply.json()["reason"].as_str().map(str::to_owned);
-            assert!(reason.is_none_or(|r| r.starts_with("malformed:")), "{what}: {}", reply.picture());
+            assert!(
+                reason.is_none_or(|r| r.starts_with("malformed:")),
+                "{what}: {}",
+                reply.picture()
+            );
         }
         (TooLong, Outcome::Answer(reply)) => {
             assert!(matches!(reply.status, 414 | 431), "{what}: {}", reply.picture());

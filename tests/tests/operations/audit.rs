@@ -36,7 +36,11 @@ fn f10_every_request_has_one_record_refused_ones_too() {
         let records = gw.wait_for_records(expected);
         assert_eq!(records.len(), expected, "{head}: {records:#?}");
         let record = records.last().unwrap();
-        assert_eq!(record["http.response.status_code"], outcome.status().unwrap(), "{head}: {record:#}");
+        assert_eq!(
+            record["http.response.status_code"],
+            outcome.status().unwrap(),
+            "{head}: {record:#}"
+        );
         assert!(record["decision.reason"].is_string(), "{head}: {record:#}");
     }
     // Cut by the client: h1 connection dropped, h2 stream reset.
@@ -61,19 +65,38 @@ fn f10_every_request_has_one_record_refused_ones_too() {
 #[test]
 fn a_record_says_who_what_where_and_why() {
     let (gw, _app) = start();
-    let record = gw.get("https://app.gw.test/a/%7euser?q=secret-query").as_user("ana").on_device("laptop");
+    let record =
+        gw.get("https://app.gw.test/a/%7euser?q=secret-query").as_user("ana").on_device("laptop");
     let record = record.h2().expect(200).audit();
     for (key, value) in [
-        ("http.request.method", "GET"), ("server.address", "app.gw.test"), ("url.path", "/a/~user"),
-        ("http.route", "app"), ("user.id", "ana"), ("user.email", "ana@gw.test"), ("auth.method", "jwt"),
-        ("auth.idp", "corp"), ("device.id", "laptop"), ("decision.outcome", "allow"), ("decision.rule", "staff"),
-        ("client.address", "127.0.0.1"), ("upstream.name", "app"),
+        ("http.request.method", "GET"),
+        ("server.address", "app.gw.test"),
+        ("url.path", "/a/~user"),
+        ("http.route", "app"),
+        ("user.id", "ana"),
+        ("user.email", "ana@gw.test"),
+        ("auth.method", "jwt"),
+        ("auth.idp", "corp"),
+        ("device.id", "laptop"),
+        ("decision.outcome", "allow"),
+        ("decision.rule", "staff"),
+        ("client.address", "127.0.0.1"),
+        ("upstream.name", "app"),
     ] {
         assert_eq!(record[key], value, "{key}: {record:#}");
     }
-    for key in ["timestamp", "trace_id", "duration_ms", "policy.hash", "decision.duration_us", "upstream.address",
-        "tls.client.subject", "tls.client.issuer", "http.request.body.size", "http.response.body.size"]
-    {
+    for key in [
+        "timestamp",
+        "trace_id",
+        "duration_ms",
+        "policy.hash",
+        "decision.duration_us",
+        "upstream.address",
+        "tls.client.subject",
+        "tls.client.issuer",
+        "http.request.body.size",
+        "http.response.body.size",
+    ] {
         assert!(!record[key].is_null(), "no `{key}`: {record:#}");
     }
     assert!(!record.to_string().contains("secret-query"), "a query value is logged: {record:#}");
@@ -87,7 +110,12 @@ fn f6_nothing_that_is_sent_breaks_a_line() {
         let url = "https://app.gw.test/public/%22%7D%7B%22x%22:1%7D";
         let ask = gw.get(url).header("user-agent", "\"}{\"x\":1}").header("cookie", "a=\"}\\n{");
         ask.version(h2).expect(200);
-        drop(gw.get("https://app.gw.test/public").raw_target(&format!("/public/{evil}")).version(h2).send());
+        drop(
+            gw.get("https://app.gw.test/public")
+                .raw_target(&format!("/public/{evil}"))
+                .version(h2)
+                .send(),
+        );
         drop(gw.get("https://app.gw.test/x").sni(Some("a\"}{.test")).version(h2).send());
     }
     let mut claims = CORP.claims("ana");
@@ -107,21 +135,33 @@ fn f7_no_secret_is_written_anywhere() {
     let cookie = "session-cookie-value-7f3a9c";
     gw.remember_secret(cookie);
     for h2 in [false, true] {
-        for bearer in [CORP.bearer("ana"), format!("{}x", CORP.bearer("ana")), "opaque-secret-token-1234".to_owned()] {
-            let ask = gw.get("https://app.gw.test/x?token=query-secret-5555").version(h2).bearer(&bearer);
+        for bearer in [
+            CORP.bearer("ana"),
+            format!("{}x", CORP.bearer("ana")),
+            "opaque-secret-token-1234".to_owned(),
+        ] {
+            let ask =
+                gw.get("https://app.gw.test/x?token=query-secret-5555").version(h2).bearer(&bearer);
             drop(ask.header("cookie", &format!("__Host-portcullis={cookie}")).send());
         }
         gw.remember_secret("query-secret-5555");
         let basic = "dXNlcjpwYXNzd29yZC1zZWNyZXQ=";
         gw.remember_secret(basic);
-        drop(gw.get("https://app.gw.test/x").header("authorization", &format!("Basic {basic}")).version(h2).send());
+        drop(
+            gw.get("https://app.gw.test/x")
+                .header("authorization", &format!("Basic {basic}"))
+                .version(h2)
+                .send(),
+        );
     }
     gw.wait_for_records(8);
     let key = std::fs::read_to_string(gw.plan.world.pki().join("gateway.key")).unwrap();
     gw.remember_secret(key.lines().nth(1).unwrap());
     for path in ["/metrics", "/v1/config", "/readyz"] {
         let text = gw.admin(path).text();
-        for secret in [cookie, "opaque-secret-token-1234", "query-secret-5555", key.lines().nth(1).unwrap()] {
+        for secret in
+            [cookie, "opaque-secret-token-1234", "query-secret-5555", key.lines().nth(1).unwrap()]
+        {
             assert!(!text.contains(secret), "{path} tells a secret");
         }
     }

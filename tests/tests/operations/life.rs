@@ -31,7 +31,9 @@ fn a_good_file_is_in_force_and_a_bad_one_changes_nothing() {
 
     // Broken: refused whole, the closed policy goes on, and everyone is told.
     let generation = gw.metric("portcullis_config_generation");
-    for broken in ["  - {name: app, hosts: [app.gw.test], upstream: nowhere, rules: []}\n", "  - [\n"] {
+    for broken in
+        ["  - {name: app, hosts: [app.gw.test], upstream: nowhere, rules: []}\n", "  - [\n"]
+    {
         gw.plan.set("routes", broken);
         gw.plan.write(&gw.ports);
         gw.signal("HUP");
@@ -124,7 +126,10 @@ fn an_idle_gateway_ends_at_once() {
     let (mut gw, _app) = start("  drain: 30s\n");
     // An idle kept connection does not hold it up.
     let mut idle = scenarios::h1::Connection::open(&gw.dial().to("app.gw.test")).unwrap();
-    assert_eq!(idle.ask(b"GET /public/x HTTP/1.1\r\nHost: app.gw.test\r\n\r\n").status(), Some(200));
+    assert_eq!(
+        idle.ask(b"GET /public/x HTTP/1.1\r\nHost: app.gw.test\r\n\r\n").status(),
+        Some(200)
+    );
     let began = Instant::now();
     assert!(gw.stop().success());
     assert!(began.elapsed() < Duration::from_secs(12), "it took {:?}", began.elapsed());

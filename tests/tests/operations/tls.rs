@@ -28,12 +28,19 @@ fn only_tls_1_2_and_1_3_are_spoken_and_every_name_has_its_certificate() {
 
     // The plain listener redirects and does nothing else.
     let ask = |host: &str, path: &str| {
-        plain(gw.ports.plain, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).unwrap()
+        plain(
+            gw.ports.plain,
+            &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
+        )
+        .unwrap()
     };
     let moved = ask("app.gw.test", "/public/a?b=c");
     assert!(matches!(moved.status, 301 | 308), "{}", moved.picture());
     let location = moved.header("location").unwrap();
-    assert!(location.starts_with("https://app.gw.test") && location.ends_with("/public/a?b=c"), "{location}");
+    assert!(
+        location.starts_with("https://app.gw.test") && location.ends_with("/public/a?b=c"),
+        "{location}"
+    );
     for host in ["evil.test", "app.gw.test@evil.test", "app.gw.test/evil", ""] {
         let reply = ask(host, "/");
         let location = reply.header("location").unwrap_or_default();
@@ -87,7 +94,10 @@ fn x5_m10_nothing_is_resumed_and_no_early_data_is_taken() {
         }
         let second = client("-sess_in session.pem");
         assert!(second.contains("HTTP/1.1 200"), "X6: a resuming client is not served: {second}");
-        assert!(!second.contains("\nReused, "), "X5: a session with a certificate was resumed: {second}");
+        assert!(
+            !second.contains("\nReused, "),
+            "X5: a session with a certificate was resumed: {second}"
+        );
         drop(std::fs::remove_file(dir.join("session.pem")));
     }
     // The second connection showed no certificate: it has no device.

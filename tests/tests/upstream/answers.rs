@@ -44,7 +44,10 @@ fn s14_m7_a_malformed_answer_is_502_and_its_connection_is_not_used_again() {
             app.on(&path, Script::Raw(bytes.clone().into_bytes()));
             let outcome = gw.get(&format!("https://app.gw.test{path}")).version(h2).send();
             let status = outcome.status();
-            assert!(status.is_some_and(|s| statuses.contains(&s)), "S14 {what} (h2: {h2}): {outcome:?}");
+            assert!(
+                status.is_some_and(|s| statuses.contains(&s)),
+                "S14 {what} (h2: {h2}): {outcome:?}"
+            );
             let reply = outcome.expect_reply();
             if reply.status == 502 {
                 assert_tells_nothing(&reply);
@@ -115,7 +118,8 @@ fn a_backend_that_closes_is_asked_again_only_where_that_is_safe() {
 #[test]
 fn a_backend_that_comes_back_is_used_again() {
     let plan = gateway().with_routes(ROUTES);
-    let (first, second) = (Recorder::start(&plan.world, "app"), Recorder::start(&plan.world, "app"));
+    let (first, second) =
+        (Recorder::start(&plan.world, "app"), Recorder::start(&plan.world, "app"));
     let gw = plan
         .with_upstream_text(&format!(
             "  - name: app
@@ -131,6 +135,7 @@ fn a_backend_that_comes_back_is_used_again() {
     assert!(first.hits() > 0 && second.hits() > 0, "{} and {}", first.hits(), second.hits());
     first.stop();
     // New connections to the first are refused: the second serves, at worst after one 502 each.
-    let good = (0..10).filter(|_| gw.get("https://app.gw.test/").send().status() == Some(200)).count();
+    let good =
+        (0..10).filter(|_| gw.get("https://app.gw.test/").send().status() == Some(200)).count();
     assert!(good >= 5, "{good} of 10 requests were served by the endpoint that is left");
 }

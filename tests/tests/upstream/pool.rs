@@ -47,7 +47,12 @@ fn s15_an_aborted_request_never_answers_the_next() {
         // The connection is dropped here, wherever it was; ben asks next.
         let url = format!("https://app.gw.test/ben/{round}");
         let reply = gw.get(&url).bearer(&ben).version(random.bool()).expect(200).into_reply();
-        assert_eq!(reply.json()["target"], format!("/ben/{round}"), "S15 {round}: {}", reply.picture());
+        assert_eq!(
+            reply.json()["target"],
+            format!("/ben/{round}"),
+            "S15 {round}: {}",
+            reply.picture()
+        );
         assert_eq!(reply.json()["sub"], "ben", "S15 {round}");
     }
     for seen in app.seen() {
@@ -75,11 +80,14 @@ fn m5_m6_an_upgrade_that_is_refused_opens_no_tunnel() {
     {
         let path = format!("/ws/{number}");
         app.on(&path, Script::Raw(answer.as_bytes().to_vec()));
-        let first = format!("GET {path} HTTP/1.1\r\nHost: app.gw.test\r\nAuthorization: Bearer {ana}\r\n{UPGRADE}\r\n");
+        let first = format!(
+            "GET {path} HTTP/1.1\r\nHost: app.gw.test\r\nAuthorization: Bearer {ana}\r\n{UPGRADE}\r\n"
+        );
         let second = "GET /smuggled HTTP/1.1\r\nHost: app.gw.test\r\n\r\n";
         // M5: in one segment. M6: after the answer.
         for together in [true, false] {
-            let mut connection = scenarios::h1::Connection::open(&gw.dial().to("app.gw.test")).unwrap();
+            let mut connection =
+                scenarios::h1::Connection::open(&gw.dial().to("app.gw.test")).unwrap();
             let before = app.hits();
             let outcome = if together {
                 connection.ask(format!("{first}{second}").as_bytes())
@@ -110,7 +118,8 @@ fn connections_are_kept_and_shared_between_callers_without_mixing_them() {
                 let bearer = CORP.bearer(user);
                 for n in 0..40 {
                     let url = format!("https://app.gw.test/{user}/{n}");
-                    let reply = gw.get(&url).bearer(&bearer).version(n % 2 == 0).expect(200).into_reply();
+                    let reply =
+                        gw.get(&url).bearer(&bearer).version(n % 2 == 0).expect(200).into_reply();
                     assert_eq!(reply.json()["target"], format!("/{user}/{n}"));
                     assert_eq!(reply.json()["sub"], user);
                 }

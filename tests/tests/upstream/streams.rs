@@ -34,7 +34,8 @@ fn a_websocket_carries_bytes_both_ways() {
     app.on("/ws", Script::WebSocket);
     let mut connection = Connection::open(&gw.dial().to("app.gw.test")).unwrap();
     let bearer = CORP.bearer("ana");
-    let outcome = connection.ask(format!("{UPGRADE}Authorization: Bearer {bearer}\r\n\r\n").as_bytes());
+    let outcome =
+        connection.ask(format!("{UPGRADE}Authorization: Bearer {bearer}\r\n\r\n").as_bytes());
     assert_eq!(outcome.status(), Some(101), "{outcome:?}");
     let seen = app.last();
     assert_eq!(seen.header("x-portcullis-user"), Some("ana"));
@@ -53,7 +54,42 @@ fn a_websocket_carries_bytes_both_ways() {
         (gw.metric_sum("portcullis_streams_active", &["app"]) == 0.0).then_some(())
     });
     let records = gw.wait_for_records(1);
-    assert!(records.iter().any(|record| record["http.response.status_code"] == 101), "{records:#?}");
+    assert!(
+        records.iter().any(|record| record["http.response.status_code"] == 101),
+        "{records:#?}"
+    );
+}
+
+#[test]
+fn w1_an_upgrade_without_a_right_to_it_is_refused_before_it_is_one() {
+    let plan = gateway().with_routes(
+        r#"
+  - name: app
+    hosts: [app.gw.test]
+    upstream: app
+    rules: [{id: eng, allow: {}, when: {user.groups: eng}}]
+  - name: still
+    hosts: [still.gw.test]
+    upstream: app
+    websocket: false
+    rules: [{id: everyone, allow: {}}]
+"#,
+    );
+    let app = Recorder::start(&plan.world, "app");
+    app.on("/ws", Script::WebSocket);
+    let gw = plan.with_backend("app", &app).start();
+    let ask = |more: &str| {
+        let mut connection = Connection::open(&gw.dial().to("app.gw.test")).unwrap();
+        connection.ask(format!("{UPGRADE}{more}\r\n").as_bytes()).status()
+    };
+    assert_eq!(ask(""), Some(401));
+    assert_eq!(ask(&format!("Authorization: Bearer {}\r\n", CORP.bearer("ben"))), Some(403));
+    assert_eq!(app.hits(), 0);
+    assert_eq!(ask(&format!("Authorization: Bearer {}\r\n", CORP.bearer("ana"))), Some(101));
+    let mut connection = Connection::open(&gw.dial().to("still.gw.test")).unwrap();
+    let upgrade = UPGRADE.replace("app.gw.test", "still.gw.test");
+    let outcome = connection.ask(format!("{upgrade}\r\n").as_bytes());
+    assert!(outcome.status().is_some_and(|status| status != 101), "{outcome:?}");
 }
 
 #[test]
@@ -71,7 +107,8 @@ fn w5_a_handshake_that_is_none_is_refused() {
         format!("POST /ws {head}{key}{version}Content-Length: 0\r\n\r\n"),
         format!("GET /ws {}{key}{version}\r\n", head.replace("1.1", "1.0")),
     ] {
-        let outcome = Connection::open(&gw.dial().to("app.gw.test")).unwrap().ask(request.as_bytes());
+        let outcome =
+            Connection::open(&gw.dial().to("app.gw.test")).unwrap().ask(request.as_bytes());
         assert!(matches!(outcome.status(), Some(400 | 405 | 426)), "W5 {request}: {outcome:?}");
     }
     assert_eq!(app.hits(), 0);
@@ -107,7 +144,8 @@ fn grpc_passes_from_h2_to_h2_with_its_trailers() {
         let reply = connection.ask(&fields, Some(message)).expect_reply();
         assert_eq!(reply.status, 200, "{}", reply.picture());
         assert_eq!(reply.body, message);
-        let trailer = |name: &str| reply.trailers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+        let trailer =
+            |name: &str| reply.trailers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
         assert_eq!(trailer("grpc-status"), Some(status), "{reply:?}");
         let seen = app.last();
         assert_eq!(seen.version, "h2");

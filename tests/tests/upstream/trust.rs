@@ -20,7 +20,9 @@ fn host(number: usize) -> String {
 }
 
 /// One gateway with a route and an upstream for each bad backend.
-fn start(make: impl FnOnce(&Plan) -> Vec<(&'static str, Recorder, &'static str)>) -> (Gateway, Vec<Bad>) {
+fn start(
+    make: impl FnOnce(&Plan) -> Vec<(&'static str, Recorder, &'static str)>,
+) -> (Gateway, Vec<Bad>) {
     let mut plan = gateway();
     let mut bad = Vec::new();
     let mut routes = ROUTES.to_owned();
@@ -60,18 +62,43 @@ fn x12_a_backend_that_is_not_who_it_should_be_gets_nothing() {
         let mut good = Leaf::server(&["app.internal"]);
         good.uri.push("spiffe://gw.test/app".into());
         let stranger = Authority::new("backends CA");
-        let mutual = |pair: &Pair| Recorder::with(Transport::Mutual, pair, world.backends.cert(), false);
+        let mutual =
+            |pair: &Pair| Recorder::with(Transport::Mutual, pair, world.backends.cert(), false);
         let day = 86_400;
         let other = |uri: &str| Leaf { uri: vec![uri.into()], ..good.clone() };
         let unverified = "upstream-unverified";
         vec![
-            ("expired", mutual(&world.backends.issue(&good.clone().valid(-2 * day, -day))), unverified),
-            ("not yet valid", mutual(&world.backends.issue(&good.clone().valid(day, 2 * day))), unverified),
+            (
+                "expired",
+                mutual(&world.backends.issue(&good.clone().valid(-2 * day, -day))),
+                unverified,
+            ),
+            (
+                "not yet valid",
+                mutual(&world.backends.issue(&good.clone().valid(day, 2 * day))),
+                unverified,
+            ),
             ("another authority", mutual(&stranger.issue(&good)), unverified),
-            ("another workload", mutual(&world.backends.issue(&other("spiffe://gw.test/wiki"))), unverified),
-            ("another trust domain", mutual(&world.backends.issue(&other("spiffe://evil.test/app"))), unverified),
-            ("a longer id", mutual(&world.backends.issue(&other("spiffe://gw.test/app/x"))), unverified),
-            ("no SPIFFE id", mutual(&world.backends.issue(&Leaf { uri: vec![], ..good.clone() })), unverified),
+            (
+                "another workload",
+                mutual(&world.backends.issue(&other("spiffe://gw.test/wiki"))),
+                unverified,
+            ),
+            (
+                "another trust domain",
+                mutual(&world.backends.issue(&other("spiffe://evil.test/app"))),
+                unverified,
+            ),
+            (
+                "a longer id",
+                mutual(&world.backends.issue(&other("spiffe://gw.test/app/x"))),
+                unverified,
+            ),
+            (
+                "no SPIFFE id",
+                mutual(&world.backends.issue(&Leaf { uri: vec![], ..good.clone() })),
+                unverified,
+            ),
             (
                 "two SPIFFE ids",
                 mutual(&world.backends.issue(&Leaf {
