@@ -97,7 +97,7 @@ fn p1_to_p21_each_target_is_refused_or_means_one_path() {
     for (id, target, h1, h2) in TARGETS {
         for (expect, h2) in [(*h1, false), (*h2, true)] {
             for caller in CALLERS {
-                check(&house, id, target, expect, caller, h2);
+                check(&house, (id, target, expect), caller, h2);
             }
         }
     }
