@@ -31,9 +31,9 @@ use http::header::{
     REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
-use policy::{Malformed, Reason, Remedy};
+use policy::{Reason, Remedy};
 
-pub use asking::{Asking, Form};
+pub use asking::{Asking, Form, navigates};
 
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -72,6 +72,9 @@ pub fn answer(stop: &Stop, asking: &Asking<'_>) -> Response<Bytes> {
             ),
             ..Said::plain(StatusCode::TOO_MANY_REQUESTS, &Reason::RateLimited)
         },
+        Stop::Fail(Failure { reason: reason @ Reason::Internal, detail: _ }) => {
+            Said::plain(StatusCode::INTERNAL_SERVER_ERROR, reason)
+        }
         Stop::Fail(Failure { reason, detail: _ }) => Said {
             retry_after: Some(RETRY_SECONDS),
             ..Said::plain(StatusCode::SERVICE_UNAVAILABLE, reason)
@@ -102,18 +105,19 @@ pub fn internal(asking: &Asking<'_>) -> Response<Bytes> {
     say(&Said::plain(StatusCode::INTERNAL_SERVER_ERROR, &Reason::Internal), asking)
 }
 
-/// The answer to a request that Pingora refused before any hook, with the status that it chose.
-pub fn unheard(status: u16, id: RequestId) -> Response<Bytes> {
-    let status = StatusCode::from_u16(status)
-        .ok()
-        .filter(StatusCode::is_client_error)
-        .unwrap_or(StatusCode::BAD_REQUEST);
-    let what = match status {
-        StatusCode::METHOD_NOT_ALLOWED => Malformed::Method,
-        _ => Malformed::Header,
-    };
-    let mut response = say(&Said::plain(status, &Reason::Malformed(what)), &Asking::blind(id));
+/// The answer to a request that Pingora refused before any hook.
+pub fn unheard(stop: &Stop, id: RequestId) -> Response<Bytes> {
+    let mut response = answer(stop, &Asking::blind(id));
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// A page of the gateway's own that shows facts, each group under its name; what is not known is
+/// left out.
+pub fn facts_page(title: &str, facts: &serde_json::Value, id: RequestId) -> Response<Bytes> {
+    let mut response = form::facts(title, facts)
+        .unwrap_or_else(|| content(facts.to_string(), StatusCode::OK, "application/json"));
+    guard(response.headers_mut(), id);
     response
 }
 

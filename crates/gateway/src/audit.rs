@@ -162,7 +162,8 @@ pub(crate) struct Writer {
     queue: mpsc::Receiver<Vec<u8>>,
     state: Arc<State>,
     path: PathBuf,
-    file: Box<File>,
+    file: Arc<File>,
+    batch: Vec<u8>,
 }
 
 impl Sink {
@@ -171,11 +172,12 @@ impl Sink {
     /// # Errors
     /// The file cannot be opened or made.
     pub(crate) fn open(path: &Path) -> std::io::Result<(Self, Writer)> {
-        let file = Box::new(open(path)?);
+        let file = Arc::new(open(path)?);
         let (sender, queue) = mpsc::channel(QUEUE_RECORDS_MAX);
         let state = Arc::new(State::default());
         let sink = Self { queue: sender, state: Arc::clone(&state) };
-        Ok((sink, Writer { queue, state, path: path.to_owned(), file }))
+        let writer = Writer { queue, state, path: path.to_owned(), file, batch: Vec::new() };
+        Ok((sink, writer))
     }
 
     /// Whether records are being kept.
@@ -207,20 +209,15 @@ impl Sink {
 }
 
 impl Writer {
-    /// Writes until the sink is closed.
-    pub(crate) async fn run(mut self) {
-        let mut batch = Vec::with_capacity(BATCH_BYTES_MAX);
+    /// Writes until the sink is closed. What was taken from the queue and not yet written stays in
+    /// the writer when the task is dropped, for [`Writer::finish`].
+    pub(crate) async fn run(&mut self) {
         let mut tick = tokio::time::interval(FLUSH_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
             let closing = self.state.closing.load(Ordering::Relaxed);
-            while self.fill(&mut batch) {
-                self = self.write_out(&mut batch).await;
-                if !batch.is_empty() {
-                    break;
-                }
-            }
+            while self.fill() && self.write_out().await {}
             if closing {
                 self.state.closed.notify_waiters();
                 return;
@@ -228,49 +225,59 @@ impl Writer {
         }
     }
 
+    /// Writes what is left, when no task does any more.
+    pub(crate) fn finish(&mut self) {
+        while self.fill() {
+            if let Err(error) = write_some(&self.file, &mut self.batch) {
+                log::error!("audit: `{}`: {error}; records are lost", self.path.display());
+                return;
+            }
+        }
+    }
+
     /// Takes what waits, up to a batch; whether there is anything to write.
-    fn fill(&mut self, batch: &mut Vec<u8>) -> bool {
-        while batch.len() < BATCH_BYTES_MAX {
+    fn fill(&mut self) -> bool {
+        while self.batch.len() < BATCH_BYTES_MAX {
             match self.queue.try_recv() {
-                Ok(line) => batch.extend_from_slice(&line),
+                Ok(line) => self.batch.extend_from_slice(&line),
                 Err(_) => break,
             }
         }
-        !batch.is_empty()
+        !self.batch.is_empty()
     }
 
-    /// Writes the batch off the async threads; what a failing disk did not take stays in it.
-    async fn write_out(mut self, batch: &mut Vec<u8>) -> Self {
-        let mut taken = std::mem::take(batch);
-        let path = self.path.clone();
-        let joined = tokio::task::spawn_blocking(move || {
-            if self.state.reopen.swap(false, Ordering::Relaxed)
-                && let Ok(file) = open(&self.path)
-            {
-                *self.file = file;
-            }
-            let result = write_some(&mut self.file, &mut taken);
-            (self, taken, result)
-        })
-        .await;
-        match joined {
-            Ok((writer, left, result)) => {
-                let failed = result.is_err();
-                if let Err(error) = result {
-                    log::error!("audit: cannot write `{}`: {error}; requests are refused until it can", path.display());
-                    writer.state.reopen.store(true, Ordering::Relaxed);
-                }
-                writer.state.failing.store(failed, Ordering::Relaxed);
-                *batch = left;
-                writer
-            }
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+    /// Writes the batch off the async threads; whether the disk took it.
+    async fn write_out(&mut self) -> bool {
+        if self.state.reopen.swap(false, Ordering::Relaxed)
+            && let Ok(file) = open(&self.path)
+        {
+            self.file = Arc::new(file);
         }
+        let (file, mut batch) = (Arc::clone(&self.file), std::mem::take(&mut self.batch));
+        let written = tokio::task::spawn_blocking(move || {
+            let result = write_some(&file, &mut batch);
+            (batch, result)
+        });
+        let result = match written.await {
+            Ok((left, result)) => {
+                self.batch = left;
+                result
+            }
+            Err(error) => Err(std::io::Error::other(error)),
+        };
+        let failed = result.is_err();
+        if let Err(error) = result {
+            let path = self.path.display();
+            log::error!("audit: cannot write `{path}`: {error}; requests are refused until it can");
+            self.state.reopen.store(true, Ordering::Relaxed);
+        }
+        self.state.failing.store(failed, Ordering::Relaxed);
+        !failed
     }
 }
 
 /// Writes, dropping from the buffer what the file took.
-fn write_some(file: &mut File, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+fn write_some(mut file: &File, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     while !bytes.is_empty() {
         let taken = file.write(bytes)?;
         if taken == 0 {
@@ -297,8 +304,8 @@ mod tests {
     async fn records_are_lines_even_when_values_try_to_be() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("audit.jsonl");
-        let (sink, writer) = Sink::open(&path).unwrap();
-        let writer = tokio::spawn(writer.run());
+        let (sink, mut writer) = Sink::open(&path).unwrap();
+        let writer = tokio::spawn(async move { writer.run().await });
         for path in ["/a", "/b\r\n{\"forged\":1}\u{2028}\x1b[2J"] {
             sink.write(&Record { path: Some(path), ..Record::default() });
         }
@@ -314,8 +321,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_disk_that_refuses_turns_the_sink_unhealthy() {
-        let (sink, writer) = Sink::open(Path::new("/dev/full")).unwrap();
-        let writer = tokio::spawn(writer.run());
+        let (sink, mut writer) = Sink::open(Path::new("/dev/full")).unwrap();
+        let writer = tokio::spawn(async move { writer.run().await });
         sink.write(&Record::default());
         sink.close().await;
         writer.await.unwrap();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use document::{Document, Mistakes};
+use filter::Purpose;
 
 use crate::assembly::Assembly;
 use crate::chain::Chain;
@@ -132,7 +133,7 @@ pub(crate) fn load<C: Chain>(
     document: &Document,
     assemble: &Assemble<C>,
 ) -> Result<Fresh<C>, Mistakes> {
-    let services = server::services(&generation::ground(document)?)?;
+    let services = server::services(&generation::ground(document)?, Purpose::Look)?;
     generation::build(1, document, &services, assemble)
 }
 

@@ -128,8 +128,8 @@ pub(crate) struct Front<A> {
     refusal: Refusal,
 }
 
-/// Makes the bytes of a refusal for a status that Pingora chose on its own.
-pub(crate) type Refusal = fn(u16, RequestId) -> Vec<u8>;
+/// Makes the refusal of a head that Pingora refused on its own: its status and its bytes.
+pub(crate) type Refusal = Arc<dyn Fn(&[u8], RequestId) -> (u16, Vec<u8>) + Send + Sync>;
 
 impl<A> Front<A> {
     pub(crate) fn new(app: A, refusal: Refusal) -> Self {
@@ -146,7 +146,7 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for Front<A> {
     ) -> Option<Stream> {
         let stream = match stream.selected_alpn_proto() {
             Some(ALPN::H2) => stream,
-            _ => Box::new(Tap::new(stream, self.refusal)),
+            _ => Box::new(Tap::new(stream, Arc::clone(&self.refusal))),
         };
         self.app.process_new(stream, shutdown).await
     }
@@ -157,7 +157,6 @@ impl<A: ServerApp + Send + Sync + 'static> ServerApp for Front<A> {
 }
 
 /// A connection that is watched while a head is read.
-#[derive(Debug)]
 struct Tap {
     inner: Stream,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -189,6 +188,12 @@ impl Tap {
             self.own.drain(..written);
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl std::fmt::Debug for Tap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tap").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
@@ -231,9 +236,9 @@ impl AsyncWrite for Tap {
                 return false;
             }
             if exchange.refused.get().is_none() {
-                let status = status_of(buf);
+                let (status, own) = (this.refusal)(&exchange.head.borrow(), exchange.id);
                 exchange.refused.set(Some(status));
-                this.own = (this.refusal)(status, exchange.id);
+                this.own = own;
             }
             true
         });
@@ -269,15 +274,6 @@ impl AsyncWrite for Tap {
     fn is_write_vectored(&self) -> bool {
         self.inner.is_write_vectored()
     }
-}
-
-/// The status of the response that begins with these bytes; 400 where they are no status line.
-fn status_of(bytes: &[u8]) -> u16 {
-    bytes
-        .get(9..12)
-        .and_then(|digits| std::str::from_utf8(digits).ok())
-        .and_then(|digits| digits.parse().ok())
-        .unwrap_or(400)
 }
 
 #[async_trait]

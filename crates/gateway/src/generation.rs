@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use document::{At, Document, FilePath, Level, Mistake, Mistakes, Node, Place};
 use filter::setup::Gathered;
-use filter::{BoxFuture, Endpoint, Services};
+use filter::{BoxFuture, Directory, Endpoint, Services};
 use policy::{PolicySet, Source};
 use upstream::Upstreams;
 use upstream::paths::PathProfile;
@@ -22,6 +22,7 @@ use crate::assertion::Signer;
 use crate::chain::Chain;
 use crate::conf::{AuditConf, ServerConf};
 use crate::door::Limits;
+use crate::own;
 use crate::tls::TlsSnapshot;
 
 /// Sections that the gateway itself reads; the others belong to filters.
@@ -38,7 +39,7 @@ pub(crate) struct Generation<C> {
     pub(crate) number: u64,
     pub(crate) chain: C,
     pub(crate) policy: Arc<PolicySet>,
-    pub(crate) upstreams: Arc<Upstreams>,
+    pub(crate) upstreams: Upstreams,
     /// The weakest path profile of any upstream: what the door may let pass.
     pub(crate) widest: PathProfile,
     pub(crate) limits: Limits,
@@ -60,6 +61,8 @@ pub(crate) struct Fresh<C> {
     pub(crate) files: Vec<PathBuf>,
     /// Tasks that live as long as the generation.
     pub(crate) tasks: Vec<(String, BoxFuture<'static, ()>)>,
+    /// Who knows devices by name, for `explain`.
+    pub(crate) directories: Vec<Arc<dyn Directory>>,
     pub(crate) warnings: Mistakes,
 }
 
@@ -108,11 +111,14 @@ pub(crate) fn build<C: Chain>(
     let now = services.clock.now();
     let ground = take(ground(document), &mut mistakes);
     let tls = ground.as_ref().map(|ground| listeners(ground, now, &mut mistakes, &mut warnings));
+    let metrics = Arc::clone(&services.metrics);
+    let kept = services.survivors.keep("upstreams", || upstream::Kept::new(metrics));
     let upstreams = warned(
-        Upstreams::load(document.root.get("upstreams"), services, now),
+        Upstreams::load(document.root.get("upstreams"), &kept, now),
         &mut mistakes,
         &mut warnings,
     );
+    let limits = ground.as_ref().and_then(|ground| take(limits(ground, document), &mut mistakes));
     let policy = warned(PolicySet::compile(source(document)), &mut mistakes, &mut warnings);
     if let (Some(policy), Some(upstreams)) = (&policy, &upstreams) {
         check_routes(policy, upstreams, &mut mistakes);
@@ -139,34 +145,44 @@ pub(crate) fn build<C: Chain>(
         chain
     });
     let gathered: Gathered = gathered.into_inner();
-    let (Some(ground), Some(tls), Some(upstreams), Some(policy), Some(signer), Some(chain), true) =
-        (ground, tls, upstreams, policy, signer, chain, mistakes.is_empty())
+    let parts = (ground, tls, upstreams, policy, limits, signer, chain);
+    let (
+        Some(ground),
+        Some(tls),
+        Some(upstreams),
+        Some(policy),
+        Some(limits),
+        Some(signer),
+        Some(chain),
+    ) = parts
     else {
         return Err(sorted(mistakes));
     };
-    warnings.extend(gathered.warnings);
-    let upstreams = Arc::new(upstreams);
-    let mut files = gathered.files;
+    if !mistakes.is_empty() {
+        return Err(sorted(mistakes));
+    }
+    let Gathered { warnings: found, mut files, mut tasks, endpoints, directories } = gathered;
+    warnings.extend(found);
     files.extend(document.files.iter().map(|(path, _)| path.to_path_buf()));
     files.extend(upstreams.files().iter().cloned());
-    files.extend(tls.iter().flatten().flat_map(|tls| tls.files().to_vec()));
-    let mut tasks = gathered.tasks;
-    tasks.push(("resolver".to_owned(), Box::pin(Upstreams::resolver(Arc::clone(&upstreams)))));
+    files.extend(tls.iter().flatten().flat_map(TlsSnapshot::files).map(PathBuf::from));
+    tasks.push(("resolver".to_owned(), Box::pin(upstreams.resolver())));
     let routes = policy.routes().iter().map(|route| services.metrics.route(&route.name)).collect();
+    let endpoints = own::endpoints(&signer).into_iter().chain(endpoints).collect();
     let generation = Generation {
         number,
         chain,
         widest: upstreams.widest_profile(),
-        limits: Limits::new(&ground.server.limits),
+        limits,
         routes,
-        endpoints: gathered.endpoints.into_iter().collect(),
+        endpoints,
         policy,
         upstreams,
         hsts: hsts(&ground.server),
         server: ground.server,
         signer,
     };
-    Ok(Fresh { generation, tls, files, tasks, warnings: sorted(warnings) })
+    Ok(Fresh { generation, tls, files, tasks, directories, warnings: sorted(warnings) })
 }
 
 /// The names and schemas of the sections that the chain's filters read.
@@ -218,6 +234,14 @@ fn listeners(
     let load = |tls| warned(TlsSnapshot::load(tls, now), mistakes, warnings);
     let mut load = load;
     ground.server.listen.iter().map(|at| at.value.tls.as_ref().and_then(&mut load)).collect()
+}
+
+fn limits(ground: &Ground, document: &Document) -> Result<Limits, Mistakes> {
+    let server = document.root.get("server");
+    let place = place_of(server.and_then(|server| server.get("limits")).or(server), document);
+    Limits::new(&ground.server.limits).map_err(|texts| {
+        texts.into_iter().map(|text| Mistake::error("limits", &place, text)).collect()
+    })
 }
 
 fn check_server(server: &ServerConf, mistakes: &mut Mistakes) {

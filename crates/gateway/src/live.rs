@@ -12,7 +12,7 @@ use crate::reload::Reloads;
 use crate::tls::ListenerTls;
 
 /// A running gateway.
-pub struct Live<C> {
+pub(crate) struct Live<C> {
     pub(crate) services: Services,
     generation: ArcSwap<Generation<C>>,
     /// By position among `server.listen`; `None` where a listener has no TLS.

@@ -14,6 +14,7 @@ use crate::answer;
 use crate::assertion::Signer;
 use crate::chain::Chain;
 use crate::passage::{Passage, Stopped, method_word};
+use crate::proxy::asking;
 
 /// Bytes of a body that an endpoint is given.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -31,10 +32,10 @@ pub(crate) async fn serve<C: Chain>(
     session: &mut Session,
     ctx: &mut Passage<C>,
 ) -> Response<Bytes> {
-    let asking = answer::Asking::new(ctx.trail.id, session.req_header());
     let generation = Arc::clone(&ctx.generation);
+    let asking = asking(ctx.trail.id, session, &generation.limits);
     let Some(cx) = ctx.cx.as_deref_mut() else {
-        return answer::upstream_failure(&Reason::Internal, false, &asking);
+        return answer::internal(&asking);
     };
     let name = cx.request().own().unwrap_or_default();
     let endpoint = generation.endpoints.get(name).or_else(|| {
@@ -133,8 +134,8 @@ impl Endpoint for Whoami {
                 return refused;
             }
             let known = known(cx);
-            if answer::prefers_html(request.headers()) {
-                return answer::whoami_page(&known, cx.id());
+            if answer::navigates(request.method(), request.headers()) {
+                return answer::facts_page("What the gateway knows of you", &known, cx.id());
             }
             let mut response = Response::new(Bytes::from(known.to_string()));
             let headers = response.headers_mut();

@@ -20,7 +20,7 @@ use crate::generation::Generation;
 use crate::live::Live;
 
 /// Pingora's per-request state.
-pub struct Passage<C: Chain> {
+pub(crate) struct Passage<C: Chain> {
     pub(crate) live: Arc<Live<C>>,
     pub(crate) generation: Arc<Generation<C>>,
     pub(crate) began: Instant,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use filter::{Context, Failure, Refusal, Status, Stop};
+use filter::{Context, Failure, Refusal, RequestId, Status, Stop};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
@@ -15,13 +15,15 @@ use pingora::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use policy::{Network, Reason};
 
-use crate::answer;
+use crate::answer::{self, Asking};
 use crate::chain::Chain;
-use crate::door::{self, Arrival};
+use crate::door::{self, Arrival, Limits};
+use crate::forward::{self, Onward};
 use crate::front::EXCHANGE;
 use crate::live::Live;
 use crate::passage::{Attempt, Passage, Stopped, timed_out};
-use crate::{forward, origin, own, tls};
+use crate::tls::{Seen, connection_of};
+use crate::{origin, own};
 
 /// Marks an error of ours on its way through Pingora: the stop is in the passage already.
 const STOPPED: ErrorType = ErrorType::Custom("Stopped");
@@ -47,7 +49,7 @@ impl<C: Chain> Proxy<C> {
     /// From the socket's bytes to facts: door, address, certificate.
     fn admit(&self, session: &Session, ctx: &mut Passage<C>, raw: &[u8]) -> Result<(), Stop> {
         let head = session.req_header();
-        let connection = session.digest().and_then(tls::connection_of);
+        let connection = session.digest().and_then(connection_of);
         let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
         ctx.trail.peer = peer;
         ctx.trail.method = Some(head.method.clone());
@@ -57,29 +59,31 @@ impl<C: Chain> Proxy<C> {
         let (Some(connection), Some(peer)) = (connection, peer) else {
             return Err(internal("the connection has no handshake or no address"));
         };
-        let client = connection.client(peer);
-        let arrival = Arrival { head, raw: Some(raw).filter(|raw| !raw.is_empty()), tls: client.tls.as_ref() };
+        let Seen { client, fault } = connection.seen(peer, ctx.trail.at);
+        let raw = Some(raw).filter(|raw| !raw.is_empty());
+        let arrival = Arrival { head, raw, tls: client.tls.as_ref() };
         let generation = &ctx.generation;
         let request = door::enter(&arrival, &generation.limits, generation.widest)
             .inspect_err(|_| ctx.trail.target_raw = Some(lossy(head.raw_path())))?;
-        let client = Arc::clone(client);
-        let (ip, direct) =
-            origin::client_address(peer, &head.headers, &generation.server.trusted_proxies);
-        let tls_version = client.tls.as_ref().map(|tls| tls.version);
+        let trusted = &generation.server.trusted_proxies;
+        let (ip, direct) = origin::client_address(peer, &head.headers, trusted);
+        let (tls_version, certificate) = match &client.tls {
+            Some(tls) => (Some(tls.version), tls.certificate.clone()),
+            None => (None, None),
+        };
         let mut cx = Box::new(Context::new(ctx.trail.id, client, request, ctx.trail.at));
-        let network = Network { ip, direct, tls_version, country: None, asn: None };
-        let certificate = connection.certificate_now(ctx.trail.at);
         let facts = cx.facts_mut();
-        let mut fixed = facts.establish_network(network);
-        if let Ok(Some(certificate)) = &certificate {
-            fixed = fixed.and(facts.establish_certificate(Arc::clone(certificate)));
-        }
+        let network = Network { ip, direct, tls_version, country: None, asn: None };
+        let fixed = facts.establish_network(network).and_then(|()| match certificate {
+            Some(certificate) => facts.establish_certificate(certificate),
+            None => Ok(()),
+        });
+        forward::adopt(&head.headers, &mut cx);
         ctx.cx = Some(cx);
-        fixed.map_err(|fixed| internal_owned(format!("{} was established twice", fixed.0)))?;
-        certificate.map(|_| ()).map_err(|reason| match reason {
-            Reason::DependencyDown(which) => Stop::down(&which, "the revocation list is missing or too old"),
-            reason => Stop::deny(reason, "the client certificate is refused"),
-        })
+        if fixed.is_err() {
+            return Err(internal("a fact of the connection was established twice"));
+        }
+        fault.map_or(Ok(()), |fault| Err(fault.stop()))
     }
 
     /// What the permit's route still asks of the request.
@@ -93,7 +97,8 @@ impl<C: Chain> Proxy<C> {
         let route = permit.route();
         ctx.generation
             .upstreams
-            .paths(permit)
+            .paths(permit.upstream())
+            .unwrap_or_default()
             .admits(cx.request().path())
             .map_err(|what| Stop::malformed(what, "the upstream's path profile does not take it"))?;
         if cx.request().websocket && route.forwarding.websocket == Some(false) {
@@ -122,7 +127,8 @@ impl<C: Chain> Proxy<C> {
         if by == "door" || by == "size" {
             self.live.services.metrics.rejected(ctx.trail.stopped.as_ref().map_or("-", |s| s.reason.class()));
         }
-        let asking = answer::Asking::new(ctx.trail.id, session.req_header());
+        let generation = Arc::clone(&ctx.generation);
+        let asking = asking(ctx.trail.id, session, &generation.limits);
         let response = answer::answer(&stop, &asking);
         self.write(session, ctx, response).await
     }
@@ -146,7 +152,11 @@ impl<C: Chain> Proxy<C> {
         }
         ctx.trail.status = Some(head.status.as_u16());
         ctx.trail.response_bytes = body.len() as u64;
-        drain(session).await;
+        if head.headers.get(http::header::CONNECTION).is_some_and(|value| value == "close") {
+            session.set_keepalive(None);
+        } else {
+            drain(session).await;
+        }
         let bodiless = body.is_empty() || session.req_header().method == http::Method::HEAD;
         session.write_response_header(Box::new(head), bodiless).await?;
         if !bodiless {
@@ -163,10 +173,6 @@ impl<C: Chain> Passage<C> {
         let of_route = route.and_then(|route| route.forwarding.body_max);
         of_route.unwrap_or(self.generation.server.limits.body_bytes_max).0
     }
-
-    fn forwarding<'a>(cx: &'a Context) -> Option<&'a policy::Forwarding> {
-        cx.permit().map(|permit| &permit.route().forwarding)
-    }
 }
 
 #[async_trait]
@@ -174,7 +180,7 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
     type CTX = Passage<C>;
 
     fn new_ctx(&self) -> Passage<C> {
-        let id = EXCHANGE.try_with(|exchange| exchange.id).unwrap_or(filter::RequestId(0));
+        let id = EXCHANGE.try_with(|exchange| exchange.id).unwrap_or(RequestId(0));
         Passage::new(Arc::clone(&self.live), id)
     }
 
@@ -276,17 +282,19 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
         ctx: &mut Passage<C>,
     ) -> Result<()> {
         let generation = Arc::clone(&ctx.generation);
-        let Some(cx) = ctx.cx.as_deref() else {
+        let (Some(cx), Some(attempt)) = (ctx.cx.as_deref(), &ctx.trail.upstream) else {
             return Err(Error::explain(STOPPED, "no context"));
         };
-        let Some(forwarding) = Passage::<C>::forwarding(cx) else {
+        let Some(forwarding) = cx.permit().map(|permit| &permit.route().forwarding) else {
             return Err(Error::explain(STOPPED, "no permit"));
         };
+        let server_name = attempt.pick.server_name().unwrap_or_default();
+        let onward = Onward { forwarding, server_name };
         let dressed = generation
             .chain
             .upstream_request(head, cx)
             .map_err(|stopped| stopped.stop)
-            .and_then(|()| forward::upstream_head(head, cx, forwarding, &generation.signer));
+            .and_then(|()| forward::upstream_head(head, cx, onward, &generation.signer));
         dressed.map_err(|stop| {
             ctx.trail.stopped = Some(Stopped::new("forward", &stop));
             Error::explain(STOPPED, "the head for the backend cannot be made")
@@ -370,13 +378,14 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
         if session.response_written().is_some() || gone {
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         }
-        let asking = answer::Asking::new(ctx.trail.id, session.req_header());
+        let generation = Arc::clone(&ctx.generation);
+        let asking = asking(ctx.trail.id, session, &generation.limits);
         let response = match &ctx.trail.stopped {
             Some(Stopped { reason: Reason::TooLarge, .. }) => {
-                answer::answer(&too_large(""), &asking)
+                answer::body_too_large(&asking)
             }
+            Some(Stopped { reason: Reason::Internal, .. }) | None => answer::internal(&asking),
             Some(stopped) => answer::upstream_failure(&stopped.reason, timed_out(error), &asking),
-            None => answer::upstream_failure(&Reason::Internal, false, &asking),
         };
         let status = response.status().as_u16();
         session.set_keepalive(None);
@@ -426,6 +435,11 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
 }
 
+/// Who asks, for the form of an answer.
+pub(crate) fn asking<'a>(id: RequestId, session: &Session, limits: &'a Limits) -> Asking<'a> {
+    Asking::of(id, session.req_header(), limits.allow())
+}
+
 fn too_large(detail: &'static str) -> Stop {
     Stop::Refuse(Refusal {
         status: Status::ContentTooLarge,
@@ -436,8 +450,4 @@ fn too_large(detail: &'static str) -> Stop {
 
 fn internal(detail: &'static str) -> Stop {
     Stop::Fail(Failure { reason: Reason::Internal, detail: Cow::Borrowed(detail) })
-}
-
-fn internal_owned(detail: String) -> Stop {
-    Stop::Fail(Failure { reason: Reason::Internal, detail: Cow::Owned(detail) })
 }

@@ -134,7 +134,7 @@ impl<C: Chain> Reloader<C> {
 
     /// Swaps everything in; what the old generation ran in the background ends.
     fn install(&mut self, fresh: Fresh<C>) {
-        let Fresh { generation, tls, files, tasks, warnings } = fresh;
+        let Fresh { generation, tls, files, tasks, directories: _, warnings } = fresh;
         let old = self.live.generation();
         let addresses = |server: &crate::conf::ServerConf| {
             server.listen.iter().map(|at| at.value.address.value).collect::<Vec<_>>()
@@ -144,7 +144,9 @@ impl<C: Chain> Reloader<C> {
         } else {
             for (listener, snapshot) in self.live.listeners.iter().zip(tls) {
                 if let (Some(listener), Some(snapshot)) = (listener, snapshot) {
-                    listener.install(snapshot);
+                    if let Err(mistake) = listener.install(snapshot) {
+                        log::error!("{mistake}");
+                    }
                 }
             }
         }

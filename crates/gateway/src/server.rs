@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use document::{At, Document, Mistake, Mistakes};
-use filter::{HealthBoard, Services, Survivors, SystemClock};
+use filter::{HealthBoard, Purpose, Services, Survivors, SystemClock};
 use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
@@ -26,17 +26,19 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use crate::admin::Admin;
+use crate::answer;
+use crate::cli;
 use crate::audit::{Record, Sink, Writer};
 use crate::chain::Chain;
 use crate::conf::{AdminConf, ServerConf};
-use crate::front::{EXCHANGE, Exchange, Front, HeadEnd, Unheard};
+use crate::door;
+use crate::front::{EXCHANGE, Exchange, Front, HeadEnd, Refusal, Unheard};
 use crate::generation::{self, Assemble, Fresh, Ground};
 use crate::live::Live;
 use crate::proxy::Proxy;
 use crate::redirect::Redirect;
 use crate::reload::Reloader;
-use crate::tls::ListenerTls;
-use crate::{answer, cli};
+use crate::tls::{Handshake, ListenerTls};
 
 /// Idle connections to backends that are kept.
 const UPSTREAM_POOL_SIZE: usize = 4096;
@@ -74,8 +76,10 @@ struct Leftovers {
 ///
 /// # Errors
 /// The state directory cannot be made, or a metric cannot be registered.
-pub(crate) fn services(ground: &Ground) -> Result<Services, Mistakes> {
-    ground.make_state_dir().map_err(|mistake| vec![mistake])?;
+pub(crate) fn services(ground: &Ground, purpose: Purpose) -> Result<Services, Mistakes> {
+    if purpose == Purpose::Serve {
+        ground.make_state_dir().map_err(|mistake| vec![mistake])?;
+    }
     let metrics = metrics::Metrics::new(env!("CARGO_PKG_VERSION"), cli::REVISION)
         .map_err(|error| vec![Mistake::without_place("metrics", error.to_string())])?;
     Ok(Services {
@@ -84,13 +88,14 @@ pub(crate) fn services(ground: &Ground) -> Result<Services, Mistakes> {
         state_dir: ground.server.state_dir.value.0.clone(),
         health: HealthBoard::default(),
         survivors: Survivors::default(),
+        purpose,
     })
 }
 
 fn prepare<C: Chain>(document: &Document, assemble: &Assemble<C>) -> Result<Prepared<C>, Mistakes> {
     let ground = generation::ground(document)?;
-    let services = services(&ground)?;
-    let Fresh { generation, tls, files, tasks, warnings } =
+    let services = services(&ground, Purpose::Serve)?;
+    let Fresh { generation, tls, files, tasks, directories: _, warnings } =
         generation::build(1, document, &services, assemble)?;
     for warning in &warnings {
         log::warn!("{warning}");
@@ -103,14 +108,25 @@ fn prepare<C: Chain>(document: &Document, assemble: &Assemble<C>) -> Result<Prep
     })?;
     let listeners = tls
         .into_iter()
-        .enumerate()
-        .map(|(index, snapshot)| {
-            snapshot.map(|snapshot| ListenerTls::new(index, snapshot, &services.metrics))
+        .zip(&generation.server.listen)
+        .map(|(snapshot, listen)| {
+            let observe = observe(&services, &listen.value.address.value.to_string());
+            Some(ListenerTls::new(snapshot?, Arc::clone(&services.clock), observe))
         })
         .collect();
     services.metrics.reloaded(true, 1, services.clock.now().as_second());
     let live = Arc::new(Live::new(services, generation, listeners, sink));
     Ok(Prepared { live, fresh: Leftovers { files, tasks }, writer })
+}
+
+/// Counts the handshakes of one listener.
+fn observe(services: &Services, listener: &str) -> crate::tls::Observe {
+    let metrics = Arc::clone(&services.metrics);
+    let listener = listener.to_owned();
+    Arc::new(move |handshake: &Handshake| {
+        let Handshake { version, result, client_certificate } = *handshake;
+        metrics.handshake(&listener, version, result, client_certificate);
+    })
 }
 
 /// Tries every address first, so that one in use is a named error and not a panic of a thread.
@@ -190,7 +206,7 @@ fn add_listeners<C: Chain>(
     conf: &ServerConf,
 ) -> Result<(), Mistake> {
     let gate = Gate::new(live, &server.configuration, conf);
-    let mut public = Service::new("gateway".to_owned(), Front::new(gate, answer::bare));
+    let mut public = Service::new("gateway".to_owned(), Front::new(gate, refusal(live)));
     for (At { value: listen, .. }, tls) in conf.listen.iter().zip(&live.listeners) {
         let address = listen.address.value.to_string();
         match tls {
@@ -219,6 +235,17 @@ fn add_listeners<C: Chain>(
     Ok(())
 }
 
+/// The gateway's own refusal of what Pingora refuses before any hook.
+fn refusal<C: Chain>(live: &Arc<Live<C>>) -> Refusal {
+    let live = Arc::clone(live);
+    Arc::new(move |head, id| {
+        let generation = live.generation();
+        let stop = door::unheard(head, &generation.limits);
+        let response = answer::unheard(&stop, id);
+        (response.status().as_u16(), answer::to_http1(&response))
+    })
+}
+
 /// Pingora's proxy, with the exchange around each request.
 struct Gate<C: Chain> {
     live: Arc<Live<C>>,
@@ -242,6 +269,7 @@ impl<C: Chain> Gate<C> {
     /// A request that ended before any hook leaves its record here.
     fn record_unheard(&self, exchange: &Exchange, unheard: &Unheard, peer: Option<std::net::SocketAddr>) {
         self.live.services.metrics.rejected("malformed");
+        let stop = door::unheard(&unheard.head, &self.live.generation().limits);
         let line = unheard.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let mut words = line.split(|byte| *byte == b' ');
         let method = words.next().map(String::from_utf8_lossy);
@@ -264,10 +292,7 @@ impl<C: Chain> Gate<C> {
             status: unheard.status,
             decision: crate::audit::DecisionPart {
                 outcome: "refuse",
-                reason: match unheard.status {
-                    Some(405) => "malformed:method".to_owned(),
-                    _ => "malformed:framing".to_owned(),
-                },
+                reason: stop.reason().map(|reason| reason.to_string()).unwrap_or_default(),
                 by: Some("front"),
                 ..crate::audit::DecisionPart::default()
             },
@@ -325,7 +350,9 @@ struct Keeper<C> {
 impl<C: Chain> BackgroundService for Keeper<C> {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         let writer = Arc::clone(&self.writer);
-        let writing = tokio::spawn(async move { writer.lock().await.run().await });
+        let writing = tokio::spawn(async move {
+            writer.lock().await.run().await;
+        });
         let (ask, asked) = mpsc::channel(1);
         let reloader = self.reloader.lock().await.take();
         let tasks = std::mem::take(&mut *self.tasks.lock().await);

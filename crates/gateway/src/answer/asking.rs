@@ -64,7 +64,8 @@ impl<'a> Asking<'a> {
     }
 }
 
-fn navigates(method: &Method, headers: &HeaderMap) -> bool {
+/// Whether a request is a browser's navigation.
+pub fn navigates(method: &Method, headers: &HeaderMap) -> bool {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return false;
     }

@@ -16,12 +16,14 @@ use super::{Said, challenge, content};
 pub(super) const STYLE: &str = include_str!("page.css");
 
 const PAGE: &str = "page.html";
+const FACTS: &str = "facts.html";
 
 /// The page, parsed once. A template that does not parse is found by a test; on a request's way it
 /// would leave the problem document.
 static PAGES: LazyLock<Option<Environment<'static>>> = LazyLock::new(|| {
     let mut pages = Environment::new();
     pages.add_template(PAGE, include_str!("page.html")).ok()?;
+    pages.add_template(FACTS, include_str!("facts.html")).ok()?;
     Some(pages)
 });
 
@@ -65,6 +67,38 @@ pub(super) fn page(said: &Said<'_>, id: RequestId) -> Option<Response<Bytes>> {
         })
         .ok()?;
     Some(content(text, said.status, "text/html; charset=utf-8"))
+}
+
+/// A page of facts, one line each; what is not known is left out.
+pub(super) fn facts(title: &str, facts: &serde_json::Value) -> Option<Response<Bytes>> {
+    let mut rows = Vec::new();
+    lines("", facts, &mut rows);
+    let rows: Vec<minijinja::Value> = rows
+        .into_iter()
+        .map(|(name, value)| minijinja::Value::from_pairs([("name", name), ("value", value)]))
+        .collect();
+    let page = PAGES.as_ref()?.get_template(FACTS).ok()?;
+    let text = page.render(context! { style => STYLE, title, rows }).ok()?;
+    Some(content(text, StatusCode::OK, "text/html; charset=utf-8"))
+}
+
+/// Flattens a mapping into names and texts.
+fn lines(name: &str, value: &serde_json::Value, rows: &mut Vec<(String, String)>) {
+    use serde_json::Value;
+    match value {
+        Value::Null => {}
+        Value::Object(members) => {
+            for (member, value) in members {
+                lines(format!("{name} {member}").trim(), value, rows);
+            }
+        }
+        Value::Array(items) => {
+            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            rows.push((name.to_owned(), texts.join(", ")));
+        }
+        Value::String(text) => rows.push((name.to_owned(), text.clone())),
+        Value::Bool(_) | Value::Number(_) => rows.push((name.to_owned(), value.to_string())),
+    }
 }
 
 /// A document for programs.
