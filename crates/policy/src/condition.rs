@@ -115,16 +115,21 @@ fn fold<'a>(
 }
 
 impl Leaf {
-    /// What the comparison comes to: of the fact as it stands, or of the best that a remedy could
-    /// make of it.
+    /// What the comparison comes to: with the fact as it stands, or with what a remedy would make
+    /// of it. A remedy takes nothing away: what holds without it is not expected to end by it.
     pub(crate) fn weigh<'a>(&'a self, scope: &Scope<'a>) -> Truth {
-        if scope.lens.opens(self.attribute.attribute.supply) {
-            return match self.attribute.best() {
-                Some(best) => self.matcher.test(&best, scope.action.path, scope.now),
-                None => Truth::Open,
-            };
+        let supply = self.attribute.attribute.supply;
+        if !scope.lens.opens(supply) {
+            return self.test(scope);
         }
-        self.test(scope)
+        if let Some(best) = self.attribute.best() {
+            return self.matcher.test(&best, scope.action.path, scope.now);
+        }
+        match self.test(scope) {
+            Truth::True => Truth::True,
+            Truth::False if supply == Supply::Login => Truth::False,
+            Truth::False | Truth::Unknown | Truth::Open => Truth::Open,
+        }
     }
 
     /// What the comparison comes to with the fact as it stands.

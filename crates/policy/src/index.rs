@@ -106,8 +106,9 @@ impl<T> Node<T> {
             return self.many.entry(text.into()).or_default();
         }
         let at = self.few.iter().position(|(name, _)| **name == *text).unwrap_or_else(|| {
+            let at = self.few.len();
             self.few.push((text.into(), Self::default()));
-            self.few.len() - 1
+            at
         });
         #[expect(clippy::indexing_slicing, reason = "the position was found or made above")]
         &mut self.few[at].1

@@ -11,6 +11,8 @@
 //! 5. Shadow rules are evaluated and reported; they change no outcome.
 //! 6. Only [`PolicySet::decide`] makes a [`Permit`].
 
+#![warn(clippy::wildcard_enum_match_arm, clippy::arithmetic_side_effects)]
+
 pub mod action;
 pub mod attribute;
 pub mod decision;

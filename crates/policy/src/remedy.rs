@@ -50,18 +50,15 @@ pub(crate) fn find(question: &Question<'_>) -> Option<Found> {
         let chosen = steps.iter().enumerate().filter(|(bit, _)| choice & (1 << bit) != 0);
         chosen.fold(Lens::default(), |lens, (_, step)| step.open(lens, device_known))
     };
-    let every = (1_usize << steps.len()) - 1;
-    if !helps(question, lens(every)) {
-        return None;
-    }
     // Fewest steps first; among equals the earlier ones.
-    let mut choices: Vec<usize> = (1..=every).collect();
+    let mut choices: Vec<usize> = (1..1 << steps.len()).collect();
     choices.sort_by_key(|choice| (choice.count_ones(), *choice));
-    let choice = choices.into_iter().find(|choice| helps(question, lens(*choice)))?;
-    let step = *steps.get(choice.trailing_zeros() as usize)?;
-    let (rule, need) = demands(question, lens(choice))?;
-    let (remedy, reason) = need.into_remedy(step, question.facts);
-    Some(Found { remedy, reason, rule })
+    choices.into_iter().filter(|choice| helps(question, lens(*choice))).find_map(|choice| {
+        let step = *steps.get(choice.trailing_zeros() as usize)?;
+        let (rule, need) = demands(question, lens(choice))?;
+        let (remedy, reason) = need.into_remedy(step, question.facts)?;
+        Some(Found { remedy, reason, rule })
+    })
 }
 
 impl Step {
@@ -219,7 +216,7 @@ impl<'a> Need<'a> {
         }
         match leaf.attribute.attribute.supply {
             Supply::Nothing | Supply::Login => {}
-            Supply::StepUp => self.step_up(leaf, want),
+            Supply::StepUp => self.step_up(leaf, want, scope),
             Supply::Device | Supply::AnyDevice => {
                 self.device.get_or_insert(leaf);
             }
@@ -231,11 +228,14 @@ impl<'a> Need<'a> {
         }
     }
 
-    fn step_up(&mut self, leaf: &'a Leaf, want: bool) {
+    fn step_up(&mut self, leaf: &'a Leaf, want: bool, scope: &Scope<'a>) {
         let Matcher::Words(clauses) = &leaf.matcher else { return };
+        let one_factor = scope.facts.auth().is_none_or(|auth| auth.mfa != Some(true));
         for clause in clauses {
             match (leaf.attribute.attribute.name, clause) {
                 ("auth.mfa", _) => self.mfa = true,
+                // No request names a method; more factors are what brings another one.
+                ("auth.amr", _) if want => self.mfa |= one_factor,
                 ("auth.acr", Clause::Any(operands)) if want => {
                     if let (None, Some(Operand::Text(acr))) = (self.acr, operands.first()) {
                         self.acr = Some(acr);
@@ -288,28 +288,29 @@ impl<'a> Need<'a> {
         }
     }
 
-    fn into_remedy(self, step: Step, facts: &Facts) -> (Remedy, Reason) {
+    /// `None` where a step-up would have nothing to ask for: it would change nothing.
+    fn into_remedy(self, step: Step, facts: &Facts) -> Option<(Remedy, Reason)> {
         match step {
-            Step::Login => (Remedy::Login, Reason::NoIdentity),
+            Step::Login => Some((Remedy::Login, Reason::NoIdentity)),
             Step::Authenticate => {
                 let Self { mfa, acr, max_age, device: _, posture: _ } = self;
+                let asks = mfa || acr.is_some() || max_age.is_some();
                 let remedy = Remedy::StepUp { acr: acr.map(Into::into), max_age, mfa };
-                (remedy, Reason::StepUpRequired)
+                asks.then_some((remedy, Reason::StepUpRequired))
             }
             Step::Device => {
                 let first = self.device.map(|leaf| leaf.attribute.attribute.name);
                 let reason = match first {
-                    _ if !device_known(facts) => Reason::DeviceUnknown,
-                    Some("device.managed") => Reason::DeviceNotManaged,
-                    Some("device.compliant") => Reason::DeviceNotCompliant,
+                    Some("device.managed") if device_known(facts) => Reason::DeviceNotManaged,
+                    Some("device.compliant") if device_known(facts) => Reason::DeviceNotCompliant,
                     Some(_) | None => Reason::DeviceUnknown,
                 };
-                (Remedy::Device, reason)
+                Some((Remedy::Device, reason))
             }
             Step::Posture => {
                 let bad = self.posture.is_some_and(|(_, bad)| bad);
                 let reason = if bad { Reason::DeviceNotCompliant } else { Reason::PostureStale };
-                (Remedy::Posture, reason)
+                Some((Remedy::Posture, reason))
             }
         }
     }

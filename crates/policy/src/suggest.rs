@@ -34,9 +34,11 @@ fn distance(a: &str, b: &str) -> usize {
             let changed = at(&last, j).saturating_add(usize::from(x != y));
             let shifted = at(&last, j.saturating_add(1)).min(at(&row, j)).saturating_add(1);
             let mut best = changed.min(shifted);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(at(&before, j - 1).saturating_add(1));
+            if let (Some(k), Some(l)) = (i.checked_sub(1), j.checked_sub(1))
+                && a.get(k) == Some(y)
+                && b.get(l) == Some(x)
+            {
+                best = best.min(at(&before, l).saturating_add(1));
             }
             row.push(best);
         }

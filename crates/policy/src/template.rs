@@ -131,7 +131,7 @@ pub(crate) fn decode(text: &str) -> Option<Cow<'_, str>> {
         if byte == b'%' {
             let high = char::from(bytes.next()?).to_digit(16)?;
             let low = char::from(bytes.next()?).to_digit(16)?;
-            out.push(u8::try_from(high * 16 + low).ok()?);
+            out.push(u8::try_from(high << 4 | low).ok()?);
         } else {
             out.push(byte);
         }

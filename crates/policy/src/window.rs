@@ -127,7 +127,7 @@ impl Days {
             let (mut day, last) = (number(first)?, number(last)?);
             days |= 1 << day;
             while day != last {
-                day = (day + 1) % 7;
+                day = if day == 6 { 0 } else { day.saturating_add(1) };
                 days |= 1 << day;
             }
         }
@@ -141,7 +141,7 @@ fn number(day: &str) -> Option<usize> {
 
 fn minute(time: Time) -> u16 {
     let number = |n: i8| u16::try_from(n).unwrap_or_default();
-    number(time.hour()) * 60 + number(time.minute())
+    number(time.hour()).saturating_mul(60).saturating_add(number(time.minute()))
 }
 
 fn read_zone(node: &Node, mistakes: &mut Mistakes) -> Option<TimeZone> {

@@ -106,10 +106,8 @@ fn some<'b>(
 ) -> Truth {
     let mut result = Truth::False;
     for value in values {
-        result = result.or(match value {
-            Fact::Unknown => Truth::Unknown,
-            known => test(&known),
-        });
+        let known = !matches!(value, Fact::Unknown);
+        result = result.or(if known { test(&value) } else { Truth::Unknown });
         if result == Truth::True {
             break;
         }

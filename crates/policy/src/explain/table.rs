@@ -57,7 +57,8 @@ fn row(rule: &RuleFinding) -> [String; 6] {
     let because = match &rule.because {
         _ if rule.expired => "it has expired".to_owned(),
         Some(because) => {
-            format!("{} {}: is {}", because.attribute, because.matcher, because.actual)
+            let name = because.within.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+            format!("{name}{} {}: is {}", because.attribute, because.matcher, because.actual)
         }
         None => "it has no condition".to_owned(),
     };
