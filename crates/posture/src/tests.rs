@@ -256,11 +256,14 @@ fn posture_that_is_too_old_is_unknown_and_the_device_is_not() {
     }
 }
 
+/// Codes and lines.
+type Expected = &'static [(&'static str, u32)];
+
 #[test]
 fn every_mistake_has_its_place() {
     let usual = "{inventory: devices.yaml, certificates: {ca: ca.crt}}";
     let head = "version: 1\ndevices:\n";
-    let cases: [(&str, String, &[(&str, u32)]); 13] = [
+    let cases: [(&str, String, Expected); 13] = [
         (usual, "devices: []\n".into(), &[("version", 1)]),
         (usual, "version: 1\n".into(), &[("no-devices", 1)]),
         (usual, "version: 1\ndevices: {a: b}\n".into(), &[("wrong-type", 2)]),

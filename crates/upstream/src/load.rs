@@ -113,6 +113,7 @@ fn upstream(conf: UpstreamConf, kept: &Kept, now: Timestamp, loaded: &mut Loaded
         metrics: kept.metrics().upstream(&name.value),
         turn: kept.turn(&name.value),
         name: name.value.into(),
+        place: name.place,
         endpoints,
         mold,
         demand,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use document::Place;
 use metrics::UpstreamMetrics;
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
 use pingora::upstreams::peer::{ALPN, HttpPeer, HttpUpstreamRequestPolicy};
@@ -61,6 +62,7 @@ pub enum PeerFault {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     pub(crate) name: Box<str>,
+    pub(crate) place: Place,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) mold: HttpPeer,
     pub(crate) demand: Demand,

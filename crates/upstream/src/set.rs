@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use document::{Mistakes, Node};
+use document::{Mistake, Mistakes, Node};
 use jiff::Timestamp;
 use pingora::protocols::Digest;
 use policy::Permit;
@@ -50,7 +50,8 @@ impl Upstreams {
         kept: &Kept,
         now: Timestamp,
     ) -> Result<(Self, Mistakes), Mistakes> {
-        let load::Loaded { upstreams, files, expiries, mistakes } = load::section(node, kept, now);
+        let load::Loaded { upstreams, files, expiries, mut mistakes } =
+            load::section(node, kept, now);
         if mistakes.iter().any(|mistake| mistake.level == document::Level::Error) {
             return Err(mistakes);
         }
@@ -58,8 +59,9 @@ impl Upstreams {
         for upstream in &upstreams {
             resolve::aim(upstream, kept);
             if upstream.targets.load().is_empty() {
-                let name = &upstream.name;
-                log::warn!("upstream `{name}`: no endpoint has an address yet, asking again");
+                let text = format!("no endpoint of upstream `{}` has an address", upstream.name);
+                let help = "look at the names in DNS; they are looked up again in the background";
+                mistakes.push(Mistake::warning("no-address", &upstream.place, text).help(help));
             }
         }
         let by_name =

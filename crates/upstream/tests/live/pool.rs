@@ -131,6 +131,7 @@ fn names_are_resolved_at_load_and_the_addresses_outlive_a_generation() {
 
     let gone = text.replace("localhost", "gone.invalid");
     let unresolved = Site::new(dir.path(), &gone);
+    assert_eq!(unresolved.warnings.last().map(|warning| warning.code), Some("no-address"));
     let fault = unresolved.upstreams.peer(&unresolved.permit("a"), Traffic::Plain).unwrap_err();
     assert_eq!(fault.reason(), policy::Reason::UpstreamUnreachable);
 

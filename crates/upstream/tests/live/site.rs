@@ -54,15 +54,13 @@ pub(crate) fn kept() -> (Kept, Arc<Metrics>) {
 /// A policy that lets everyone to each of these upstreams, at `<name>.test`; further keys of the
 /// routes as they are.
 fn policy(names: &[&str], route: &str) -> Arc<PolicySet> {
-    let routes: String = names
-        .iter()
-        .map(|name| {
-            format!(
-                "  - {{name: {name}, hosts: [{name}.test], upstream: {name}, {route} \
-                 rules: [{{id: {name}-open, allow: {{}}}}]}}\n"
-            )
-        })
-        .collect();
+    let line = |name: &&str| {
+        format!(
+            "  - {{name: {name}, hosts: [{name}.test], upstream: {name}, {route} \
+             rules: [{{id: {name}-open, allow: {{}}}}]}}\n"
+        )
+    };
+    let routes = names.iter().map(line).collect::<Vec<_>>().concat();
     let text = format!("version: 1\nroutes:\n{routes}");
     let document = document::load_text(Path::new("policy.yaml"), &text).unwrap();
     let source = Source { routes: document.root.get("routes"), ..Source::default() };
