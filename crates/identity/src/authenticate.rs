@@ -53,6 +53,9 @@ impl Authenticate {
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
+        let names = jwt.iter().flat_map(Jwt::names).chain(certificates.names());
+        let names = names.chain(api_tokens.iter().map(|tokens| tokens.meters.provider()));
+        meters.forget_others(names.map(Box::from).collect(), setup);
         Ok(Self { jwt, api_tokens, certificates, meters })
     }
 

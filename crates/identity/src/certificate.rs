@@ -57,7 +57,7 @@ impl Certificates {
     ///
     /// # Errors
     /// Every mistake of the section.
-    pub fn new(
+    pub(crate) fn new(
         conf: Vec<At<ClientCertificateConf>>,
         setup: &Setup<'_>,
         meters: &Meters,
@@ -70,6 +70,11 @@ impl Certificates {
             }
         }
         if mistakes.is_empty() { Ok(Self { entries }) } else { Err(mistakes) }
+    }
+
+    /// What its entries are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| &*entry.name)
     }
 
     /// Whose certificate this is, if an entry knows.

@@ -13,7 +13,7 @@
 mod alg;
 mod cell;
 pub mod fetch;
-pub mod keeper;
+pub(crate) mod keeper;
 mod key;
 pub mod set;
 mod weak;

@@ -94,6 +94,11 @@ impl Jwt {
         Ok(verified)
     }
 
+    /// What its providers are called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.providers.iter().map(|provider| &*provider.rules.name)
+    }
+
     fn digest(&self, token: &str) -> [u8; 32] {
         let mut digest = Sha256::new();
         digest.update(&self.tag);

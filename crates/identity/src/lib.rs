@@ -33,6 +33,8 @@ mod text;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use authenticate::Authenticate;
 pub use conf::Conf;

@@ -1,32 +1,33 @@
-//! The task that keeps one provider's keys fresh, as long as its generation lives.
+//! The task that keeps one provider's keys fresh, as long as its generation lives, and the one
+//! that tells how old keys from a file are.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use filter::{Clock, Health, HealthBoard, Setup};
 use jiff::Timestamp;
+use metrics::prometheus::Gauge;
 
 use super::cell::{Cell, Now};
 use super::fetch::{Failed, Fetched, Fetcher};
 use super::{Alg, KeySet, Skipped};
 use crate::jwt::Rules;
-use crate::observe::{KeyMeters, Meters};
+use crate::observe::{Meters, health_name, seconds};
 
 /// Fetches when it is due, and tells how it stands.
-pub struct Keeper {
+pub(crate) struct Keeper {
     name: Box<str>,
     algorithms: Vec<Alg>,
     cell: Arc<Cell>,
     fetcher: Fetcher,
     clock: Arc<dyn Clock>,
     health: HealthBoard,
-    meters: KeyMeters,
-    tick: Duration,
+    age: Gauge,
 }
 
 impl Keeper {
     /// Prepares the task.
-    pub fn new(
+    pub(crate) fn new(
         rules: &Rules,
         cell: Arc<Cell>,
         fetcher: Fetcher,
@@ -41,13 +42,12 @@ impl Keeper {
             fetcher,
             clock: Arc::clone(&services.clock),
             health: services.health.clone(),
-            meters: meters.keys(&rules.name),
-            tick: TICK,
+            age: meters.keys_age(&rules.name),
         }
     }
 
     /// Runs for ever.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         let mut last_failure = None;
         loop {
             let now = self.clock.now();
@@ -76,11 +76,7 @@ impl Keeper {
     }
 
     async fn fetch(&self) -> Result<(KeySet, Option<Duration>), Failed> {
-        let begun = self.clock.now();
-        let fetched = self.fetcher.fetch().await;
-        let endpoint = fetched.as_ref().map_or_else(|failed| failed.endpoint, |_| "jwks");
-        self.meters.fetched(endpoint, fetched.is_ok(), self.clock.now().duration_since(begun));
-        let Fetched { text, max_age } = fetched?;
+        let Fetched { text, max_age } = self.fetcher.fetch().await?;
         let (set, skipped) =
             KeySet::parse(&text).map_err(|why| Failed { endpoint: "jwks", why })?;
         self.warn_of(&set, &skipped);
@@ -112,21 +108,36 @@ impl Keeper {
             (Now::Stale | Now::Never, Some(why)) => Health::Down(why.to_owned()),
             (Now::Stale | Now::Never, None) => Health::Down("not fetched yet".to_owned()),
         };
-        self.health.tell(&format!("jwks/{}", self.name), &health);
+        self.health.tell(&health_name(&self.name), &health);
         if let Some(confirmed_at) = self.cell.confirmed_at() {
-            self.meters.age(now.duration_since(confirmed_at));
+            self.age.set(seconds(now.duration_since(confirmed_at)));
         }
     }
 
     /// Until something may be due, or somebody asks; never longer than a tick, so that the age that
     /// is told is true, and never without a pause, so that no clock makes this spin.
     async fn rest(&self) {
-        let due = self.cell.until_due(self.clock.now()).unwrap_or(self.tick);
-        let nap = due.clamp(PAUSE_MIN, self.tick);
+        let due = self.cell.until_due(self.clock.now()).unwrap_or(TICK);
+        let nap = due.clamp(PAUSE_MIN, TICK);
         tokio::select! {
             () = tokio::time::sleep(nap) => {}
             () = self.cell.asked() => {}
         }
+    }
+}
+
+/// Tells how old keys are that were read from a file with the configuration. Runs for ever.
+pub(crate) async fn tell_age(
+    name: Box<str>,
+    clock: Arc<dyn Clock>,
+    health: HealthBoard,
+    age: Gauge,
+) {
+    let read_at = clock.now();
+    health.tell(&health_name(&name), &Health::Good);
+    loop {
+        age.set(seconds(clock.now().duration_since(read_at)));
+        tokio::time::sleep(TICK).await;
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Jwt, Keys, Parties, Provider, Remembered, Rules};
 use crate::api_token::Kind;
 use crate::conf::{JwksConf, JwtConf, TokenCacheConf};
 use crate::jwks::fetch::{self, Fetcher, Source};
-use crate::jwks::keeper::Keeper;
+use crate::jwks::keeper::{self, Keeper};
 use crate::jwks::{Alg, Cell, KeySet};
 use crate::observe::Meters;
 use crate::pem;
@@ -27,7 +27,7 @@ impl Jwt {
     ///
     /// # Errors
     /// Every mistake of the section.
-    pub fn new(
+    pub(crate) fn new(
         conf: Vec<At<JwtConf>>,
         cache: &TokenCacheConf,
         setup: &Setup<'_>,
@@ -326,7 +326,7 @@ impl Builder<'_> {
     fn keys(&mut self, source: KeySource, rules: &Rules) -> Option<(Keys, String)> {
         let KeySource { jwks: At { value, place }, authority, danger_http } = source;
         let source = match value {
-            JwksConf::File(FilePath(file)) => return self.keys_of_file(&file, &place),
+            JwksConf::File(FilePath(file)) => return self.keys_of_file(&file, &place, rules),
             JwksConf::Auto => fetch::discovery_address(&rules.issuer)
                 .map(|address| (Source::Discovery { issuer: rules.issuer.to_string() }, address)),
             JwksConf::Url(text) => reqwest::Url::parse(&text)
@@ -350,7 +350,12 @@ impl Builder<'_> {
         self.keys_of_network(source, authority.as_deref(), danger_http, rules)
     }
 
-    fn keys_of_file(&mut self, file: &Path, place: &Place) -> Option<(Keys, String)> {
+    fn keys_of_file(
+        &mut self,
+        file: &Path,
+        place: &Place,
+        rules: &Rules,
+    ) -> Option<(Keys, String)> {
         self.setup.watch(file);
         let shown = file.display();
         let read = fs::read(file)
@@ -371,7 +376,17 @@ impl Builder<'_> {
                 usable.then_some(set).ok_or_else(|| format!("`{shown}` has no usable key"))
             });
         match read {
-            Ok(set) => Some((Keys::File(Arc::new(set)), shown.to_string())),
+            Ok(set) => {
+                let services = self.setup.services();
+                let task = keeper::tell_age(
+                    rules.name.clone(),
+                    Arc::clone(&services.clock),
+                    services.health.clone(),
+                    self.meters.keys_age(&rules.name),
+                );
+                self.background(rules, task);
+                Some((Keys::File(Arc::new(set)), shown.to_string()))
+            }
             Err(why) => {
                 self.wrong(
                     "bad-jwks-file",
@@ -401,8 +416,12 @@ impl Builder<'_> {
         let name = format!("identity/jwks/{}", to_hex(&sha256(way.as_bytes())));
         let cell = self.setup.services().survivors.keep(&name, Cell::default);
         let keeper = Keeper::new(rules, Arc::clone(&cell), fetcher, self.setup, self.meters);
-        self.setup.background(&format!("identity/jwks/{}", rules.name), keeper.run());
+        self.background(rules, keeper.run());
         Some((Keys::Fetched(cell), name))
+    }
+
+    fn background(&self, rules: &Rules, task: impl Future<Output = ()> + Send + 'static) {
+        self.setup.background(&format!("identity/jwks/{}", rules.name), task);
     }
 }
 
