@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::chain::Chain;
 use crate::live::Live;
+use crate::tls;
 
 /// Answers the operator.
 pub(crate) struct Admin<C> {
@@ -28,7 +29,10 @@ impl<C: Chain> Admin<C> {
     fn serve(&self, path: &str) -> Response<Vec<u8>> {
         match path {
             "/metrics" => {
-                text(StatusCode::OK, "text/plain; version=0.0.4", self.live.services.metrics.render())
+                let services = &self.live.services;
+                let listeners = self.live.listeners.iter().flatten();
+                tls::report(listeners, &services.metrics, services.clock.now());
+                text(StatusCode::OK, "text/plain; version=0.0.4", services.metrics.render())
             }
             "/livez" => text(StatusCode::OK, "text/plain", "ok\n".to_owned()),
             "/readyz" => self.ready(),

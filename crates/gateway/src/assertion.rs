@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use document::Mistake;
-use filter::{Context, Services};
+use filter::{Context, Health, Purpose, Services};
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
@@ -34,6 +34,8 @@ use self::keys::KeySet;
 pub const LIFE: SignedDuration = SignedDuration::from_secs(60);
 /// How long one is used again.
 const REUSE: SignedDuration = SignedDuration::from_secs(30);
+/// How often keys are looked at.
+const UPKEEP: std::time::Duration = std::time::Duration::from_secs(3600);
 /// Assertions that are kept.
 const KEPT_MAX: u64 = 10_000;
 
@@ -104,17 +106,41 @@ struct Key {
 
 impl Signer {
     /// The signer of this process, with the keys of the state directory. Where there are none yet,
-    /// keys are made, and written by the first [`Signer::upkeep`].
+    /// they are made; they are written only if the configuration is loaded to serve.
     ///
     /// # Errors
-    /// The file of the keys is there and cannot be used.
+    /// The file of the keys is there and cannot be used, or cannot be written.
     pub fn load(services: &Services, now: Timestamp) -> Result<Arc<Self>, Mistake> {
         let keys = KeySet::load(&services.state_dir, now)?;
         let signer = services.survivors.keep("assertion", || Self::new(KeySet::default()));
         if keys.is_saved() || signer.keys.load().is_empty() {
             signer.keys.store(Arc::new(keys));
         }
+        if services.purpose == Purpose::Serve {
+            signer.upkeep(services, now)?;
+        }
         Ok(signer)
+    }
+
+    /// Changes the keys when they are due, for as long as it is polled; looks once an hour.
+    pub fn tend(
+        self: &Arc<Self>,
+        services: &Services,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (signer, services) = (Arc::clone(self), services.clone());
+        async move {
+            loop {
+                tokio::time::sleep(UPKEEP).await;
+                let health = match signer.upkeep(&services, services.clock.now()) {
+                    Ok(()) => Health::Good,
+                    Err(mistake) => {
+                        log::error!("{mistake}");
+                        Health::Degraded(mistake.message)
+                    }
+                };
+                services.health.tell("assertion-keys", &health);
+            }
+        }
     }
 
     fn new(keys: KeySet) -> Self {
@@ -125,12 +151,11 @@ impl Signer {
         Self { keys: ArcSwap::from_pointee(keys), kept }
     }
 
-    /// Writes keys that are new, and changes them when they are due. To be called at the start,
-    /// and at least once an hour.
+    /// Writes keys that are new, and changes them when they are due.
     ///
     /// # Errors
     /// The state directory cannot be written; the keys in use stay as they are.
-    pub fn upkeep(&self, services: &Services, now: Timestamp) -> Result<(), Mistake> {
+    fn upkeep(&self, services: &Services, now: Timestamp) -> Result<(), Mistake> {
         let present = self.keys.load_full();
         if let Some(next) = present.kept_up(&services.state_dir, now)? {
             self.keys.store(Arc::new(next));

@@ -163,12 +163,26 @@ fn request<C: Chain>(
             .map_err(|error| wrong("header", format!("`{header}`: {error}")))?;
     }
     let generation = &fresh.generation;
-    let arrival = Arrival { head: &head, raw: None, tls: None };
+    let raw = wire(method, &target, &head);
+    let arrival = Arrival { head: &head, raw: Some(&raw), tls: None };
     let request = door::enter(&arrival, &generation.limits, generation.widest).map_err(|stop| {
         let reason = stop.reason().map(|reason| reason.to_string()).unwrap_or_default();
         wrong("url", format!("the door refuses this request: {reason}"))
     })?;
     Ok((head, request))
+}
+
+/// The head as a client would send it: the door judges bytes.
+fn wire(method: &str, target: &str, head: &RequestHeader) -> Vec<u8> {
+    let mut raw = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
+    for (name, value) in &head.headers {
+        raw.extend_from_slice(name.as_str().as_bytes());
+        raw.extend_from_slice(b": ");
+        raw.extend_from_slice(value.as_bytes());
+        raw.extend_from_slice(b"\r\n");
+    }
+    raw.extend_from_slice(b"\r\n");
+    raw
 }
 
 fn facts<C: Chain>(

@@ -83,8 +83,9 @@ pub fn downstream_head(head: &mut ResponseHeader, hsts: Option<&HeaderValue>, id
     let added = id_value(id).and_then(|id| set_response(head, "X-Request-Id", id));
     let hsts = hsts.filter(|_| !head.headers.contains_key(STRICT_TRANSPORT_SECURITY));
     let added = match hsts {
-        Some(hsts) => added
-            .and_then(|()| set_response(head, "Strict-Transport-Security", hsts.clone())),
+        Some(hsts) => {
+            added.and_then(|()| set_response(head, "Strict-Transport-Security", hsts.clone()))
+        }
         None => added,
     };
     if let Err(stop) = added {

@@ -26,7 +26,8 @@ impl<C: Chain> Redirect<C> {
     /// The address that a request should have asked, if its host is one of ours.
     fn location(&self, session: &ServerSession) -> Option<String> {
         let generation = self.live.generation();
-        let arrival = Arrival { head: session.req_header(), raw: None, tls: None };
+        let raw = session.to_h1_raw();
+        let arrival = Arrival { head: session.req_header(), raw: Some(&raw), tls: None };
         let asked = door::enter(&arrival, &generation.limits, generation.widest).ok()?;
         generation.policy.knows_host(&asked.host).then(|| match self.port {
             443 => format!("https://{}{}", asked.host, asked.target),

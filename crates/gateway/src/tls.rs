@@ -23,6 +23,7 @@ mod hosts;
 mod leaf;
 mod name;
 mod pem;
+mod report;
 mod snapshot;
 mod trust;
 
@@ -42,6 +43,7 @@ use pingora::listeners::tls::TlsSettings;
 
 pub use connection::{Connection, Seen, connection_of};
 pub use fault::{CertificateFault, FaultKind, Unfit};
+pub use report::report;
 pub use snapshot::{Expiry, TlsSnapshot};
 
 /// Told of every handshake, once.
@@ -73,7 +75,8 @@ pub struct ListenerTls {
 /// # Errors
 /// It holds no certificate, or one that is not fit to identify a client.
 pub fn described(pem: &[u8]) -> Result<policy::Certificate, CertificateFault> {
-    let fault = |subject: Box<str>, unfit| CertificateFault { subject, kind: FaultKind::Unfit(unfit) };
+    let fault =
+        |subject: Box<str>, unfit| CertificateFault { subject, kind: FaultKind::Unfit(unfit) };
     let certificate =
         X509::from_pem(pem).map_err(|_e| fault("(none)".into(), Unfit::Unreadable))?;
     leaf::facts(&certificate).map_err(|unfit| fault(leaf::subject(&certificate), unfit))

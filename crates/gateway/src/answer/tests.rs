@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use policy::Malformed;
+
 use super::*;
 
 static METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");

@@ -1,7 +1,7 @@
 //! The claims of an assertion, and values that can stand in a header.
 
 use http::HeaderValue;
-use policy::{AuthMethod, Auth, Device, Os, Subject};
+use policy::{Auth, AuthMethod, Device, Os, Subject};
 use serde::Serialize;
 
 use super::{LIFE, Spoken};

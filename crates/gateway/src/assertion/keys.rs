@@ -198,7 +198,8 @@ impl KeySet {
         let text = Zeroizing::new(serde_json::to_vec_pretty(&stored)?);
         let written = state_dir.join(format!("{FILE}.{}.new", std::process::id()));
         let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&written)?;
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(0o600).open(&written)?;
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         file.write_all(&text)?;
         file.sync_all()?;

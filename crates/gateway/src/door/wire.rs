@@ -152,6 +152,7 @@ fn framing<T>(detail: &'static str) -> Result<T, Fault> {
     Err(Fault::Malformed(Malformed::Framing, detail))
 }
 
+#[expect(clippy::indexing_slicing, reason = "runs in the compiler, with a byte for an index")]
 static TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut letters: &[u8] = b"!#$%&'*+-.^_`|~0123456789\

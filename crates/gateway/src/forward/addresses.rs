@@ -35,7 +35,8 @@ fn hops_after(headers: &HeaderMap, client: IpAddr) -> Vec<IpAddr> {
     let items = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     let mut hops = Vec::new();
     for item in items.take(HOPS_MAX) {
-        let address = std::str::from_utf8(item.trim_ascii()).ok().and_then(|text| text.parse().ok());
+        let address =
+            std::str::from_utf8(item.trim_ascii()).ok().and_then(|text| text.parse().ok());
         match address.map(|address: IpAddr| address.to_canonical()) {
             Some(address) if address != client => hops.push(address),
             Some(_) | None => break,

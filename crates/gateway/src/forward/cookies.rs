@@ -59,7 +59,6 @@ fn pairs(field: &HeaderValue) -> impl Iterator<Item = &[u8]> {
 /// Whether a pair `name=value`, whatever follows it, has a name of the gateway's.
 fn is_ours(pair: &[u8]) -> bool {
     let pair = pair.trim_ascii_start();
-    OURS.iter().any(|ours| {
-        pair.get(..ours.len()).is_some_and(|start| start.eq_ignore_ascii_case(ours))
-    })
+    OURS.iter()
+        .any(|ours| pair.get(..ours.len()).is_some_and(|start| start.eq_ignore_ascii_case(ours)))
 }

@@ -36,7 +36,7 @@ fn set_of(text: &str) -> Arc<PolicySet> {
 
 pub(crate) fn policy() -> Arc<PolicySet> {
     set_of(
-        "routes:\n  - {name: payroll, hosts: [app.gw.test, other.gw.test], upstream: payroll, \
+        "version: 1\nroutes:\n  - {name: payroll, hosts: [app.gw.test, other.gw.test], upstream: payroll, \
          rules: [{id: everyone, allow: {}}]}\n",
     )
 }
@@ -177,13 +177,38 @@ fn h1_h2_identity_is_never_the_client_s() {
 #[test]
 fn h3_h17_other_spellings_and_other_gateways_names_are_gone() {
     let names = [
-        "X_Portcullis_User", "X-Portcullis_User", "x_portcullis_user", "X.Portcullis.User",
-        "X-Portcullis-Anything", "X_PORTCULLIS-Assertion", "Forwarded", "X-Forwarded-Uri",
-        "X_Forwarded_For", "X-Forwarded-Prefix", "X-Forwarded-Client-Cert", "X-Real-IP",
-        "True-Client-IP", "CF-Connecting-IP", "Client-Cert", "Client-Cert-Chain", "X-SSL-Client-Cert",
-        "X-Client-Cert", "SSL_CLIENT_S_DN", "Ssl-Client-Verify", "Expect", "Proxy", "tracestate",
-        "X-Original-URL", "X-Rewrite-URL", "X-Original-Method", "X-HTTP-Method-Override",
-        "X-Method-Override", "X.Http.Method.Override", "Proxy-Authorization", "Upgrade", "Connection",
+        "X_Portcullis_User",
+        "X-Portcullis_User",
+        "x_portcullis_user",
+        "X.Portcullis.User",
+        "X-Portcullis-Anything",
+        "X_PORTCULLIS-Assertion",
+        "Forwarded",
+        "X-Forwarded-Uri",
+        "X_Forwarded_For",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Client-Cert",
+        "X-Real-IP",
+        "True-Client-IP",
+        "CF-Connecting-IP",
+        "Client-Cert",
+        "Client-Cert-Chain",
+        "X-SSL-Client-Cert",
+        "X-Client-Cert",
+        "SSL_CLIENT_S_DN",
+        "Ssl-Client-Verify",
+        "Expect",
+        "Proxy",
+        "tracestate",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-Original-Method",
+        "X-HTTP-Method-Override",
+        "X-Method-Override",
+        "X.Http.Method.Override",
+        "Proxy-Authorization",
+        "Upgrade",
+        "Connection",
     ];
     for keep in [false, true] {
         let mut request = Request::new();
@@ -217,9 +242,13 @@ fn h5_no_groups_is_no_header_or_an_empty_one() {
 
 #[test]
 fn h4_an_anonymous_request_asserts_nothing() {
-    for name in ["X-Portcullis-Assertion", "X-Portcullis-User", "X-Portcullis-Email",
-        "X-Portcullis-Groups", "X-Portcullis-Device"]
-    {
+    for name in [
+        "X-Portcullis-Assertion",
+        "X-Portcullis-User",
+        "X-Portcullis-Email",
+        "X-Portcullis-Groups",
+        "X-Portcullis-Device",
+    ] {
         Request::anonymous().check(&[(name, "x")], name, &[]);
     }
     let mut request = Request::anonymous();
@@ -369,7 +398,11 @@ fn traces_are_carried_on_or_begun() {
     let carried = format!("00-{trace}-{span}-01");
     check(&[], &begun, &[]);
     check(&[("traceparent", &valid)], &carried, &[]);
-    check(&[("traceparent", &valid), ("tracestate", "a=1"), ("tracestate", "b=2")], &carried, &["a=1,b=2"]);
+    check(
+        &[("traceparent", &valid), ("tracestate", "a=1"), ("tracestate", "b=2")],
+        &carried,
+        &["a=1,b=2"],
+    );
     let long = format!("a={}", "x".repeat(512));
     check(&[("traceparent", &valid), ("tracestate", &long)], &carried, &[]);
     check(&[("tracestate", "a=1")], &begun, &[]);

@@ -53,10 +53,7 @@ pub(super) fn onward(headers: &HeaderMap, cx: &Context) -> Trace {
     let filter::RequestId(id) = cx.id();
     let parent = Parent::read(headers);
     let Parent { trace, flags } = parent.unwrap_or(Parent { trace: id, flags: 0 });
-    Trace {
-        parent: written(trace, span(id), flags),
-        state: parent.and_then(|_| state(headers)),
-    }
+    Trace { parent: written(trace, span(id), flags), state: parent.and_then(|_| state(headers)) }
 }
 
 /// Lower-case hexadecimal, 32 digits.

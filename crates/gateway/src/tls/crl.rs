@@ -16,9 +16,7 @@ use jiff::Timestamp;
 use openssl::hash::{MessageDigest, hash};
 use openssl::x509::{X509, X509Crl, X509Ref};
 
-use super::der::{
-    BOOLEAN, Der, GENERALIZED_TIME, INTEGER, OID, SEQUENCE, UTC_TIME, unsigned,
-};
+use super::der::{BOOLEAN, Der, GENERALIZED_TIME, INTEGER, OID, SEQUENCE, UTC_TIME, unsigned};
 use super::leaf::{self, SERIAL_BYTES_MAX};
 use super::pem;
 
@@ -160,9 +158,9 @@ impl List {
 fn signer<'a>(crl: &X509Crl, authorities: &'a [X509]) -> Option<&'a X509> {
     authorities.iter().find(|authority| {
         let named = crl.issuer_name().try_cmp(authority.subject_name());
-        let may = authority.key_usage().is_none_or(|usage| {
-            usage.contains(openssl::x509::X509KeyUsage::CRL_SIGN)
-        });
+        let may = authority
+            .key_usage()
+            .is_none_or(|usage| usage.contains(openssl::x509::X509KeyUsage::CRL_SIGN));
         named.is_ok_and(std::cmp::Ordering::is_eq)
             && may
             && authority.public_key().is_ok_and(|key| crl.verify(&key).unwrap_or(false))

@@ -133,7 +133,10 @@ impl TlsAccept for Callbacks {
         }
     }
 
-    async fn handshake_complete_callback(&self, ssl: &SslRef) -> Option<Arc<dyn Any + Send + Sync>> {
+    async fn handshake_complete_callback(
+        &self,
+        ssl: &SslRef,
+    ) -> Option<Arc<dyn Any + Send + Sync>> {
         let (version, word) = match ssl.version2() {
             Some(SslVersion::TLS1_3) => (TlsVersion::Tls13, "1.3"),
             Some(_) | None => (TlsVersion::Tls12, "1.2"),
@@ -158,8 +161,7 @@ fn begin(
     attempts: Index<Ssl, Attempt>,
     ssl: &mut SslRef,
 ) -> Result<(), ErrorStack> {
-    let attempt =
-        Attempt { observe: Arc::clone(&listener.observe), done: AtomicBool::new(false) };
+    let attempt = Attempt { observe: Arc::clone(&listener.observe), done: AtomicBool::new(false) };
     ssl.set_ex_data(attempts, attempt);
     match listener.snapshot().min_version {
         MinVersion::Tls12 => Ok(()),

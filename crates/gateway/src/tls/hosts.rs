@@ -50,10 +50,7 @@ impl<T: Copy> Hosts<T> {
     /// The value of a name in normal form. A wildcard is covered by the same wildcard.
     pub(super) fn get(&self, name: &str) -> Option<T> {
         let suffix = || name.split_once('.').map(|(_, suffix)| suffix);
-        self.exact
-            .get(name)
-            .or_else(|| self.wildcard.get(suffix()?))
-            .copied()
+        self.exact.get(name).or_else(|| self.wildcard.get(suffix()?)).copied()
     }
 }
 
@@ -73,9 +70,15 @@ mod tests {
         assert_eq!(get(b"open.mtls.gw.test"), Some(2));
         assert_eq!(get(b"*.mtls.gw.test"), Some(1));
         assert_eq!(get(b"GW.test"), Some(3));
-        for unknown in
-            [&b"mtls.gw.test"[..], b"a.x.mtls.gw.test", b"", b".", b".gw.test", b"\xff.mtls", b"gw.test.."]
-        {
+        for unknown in [
+            &b"mtls.gw.test"[..],
+            b"a.x.mtls.gw.test",
+            b"",
+            b".",
+            b".gw.test",
+            b"\xff.mtls",
+            b"gw.test..",
+        ] {
             assert_eq!(get(unknown), None, "{unknown:?}");
         }
     }

@@ -65,9 +65,8 @@ pub(super) fn facts(certificate: &X509Ref) -> Result<Certificate, Unfit> {
     check_key(certificate)?;
     let names = Names::read(leaf.extension(ALTERNATIVE_NAME).ok_or(Unfit::NoName)?.value)?;
     let svid = leaf.spiffe(&names);
-    let sha256 = |bytes: &[u8]| {
-        hash(MessageDigest::sha256(), bytes).map(|d| pem::hex(&d).into_boxed_str())
-    };
+    let sha256 =
+        |bytes: &[u8]| hash(MessageDigest::sha256(), bytes).map(|d| pem::hex(&d).into_boxed_str());
     Ok(Certificate {
         subject: name::rfc4514(leaf.subject).ok_or(Unfit::Unreadable)?.into(),
         issuer: name::rfc4514(leaf.issuer).ok_or(Unfit::Unreadable)?.into(),

@@ -8,9 +8,7 @@
 
 use std::fmt::Write as _;
 
-use super::der::{
-    Der, IA5_STRING, OID, PRINTABLE_STRING, SEQUENCE, SET, UTF8_STRING,
-};
+use super::der::{Der, IA5_STRING, OID, PRINTABLE_STRING, SEQUENCE, SET, UTF8_STRING};
 
 /// Attribute types that are written by name (RFC 4514 section 3, RFC 4519).
 const SHORT_NAMES: &[(&[u8], &str)] = &[
@@ -61,7 +59,8 @@ pub(super) fn trust_domain(uri: &str) -> Option<&str> {
     let (domain, path) = uri.strip_prefix("spiffe://")?.split_once('/')?;
     let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b);
     let any = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
-    let domain_ok = (1..=TRUST_DOMAIN_BYTES_MAX).contains(&domain.len()) && domain.bytes().all(lower);
+    let domain_ok =
+        (1..=TRUST_DOMAIN_BYTES_MAX).contains(&domain.len()) && domain.bytes().all(lower);
     let path_ok = path.split('/').all(|segment| {
         !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(any)
     });

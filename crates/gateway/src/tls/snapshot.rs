@@ -26,6 +26,11 @@ use crate::conf::{
 /// From when an end is worth a warning.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
+/// Role of a certificate that a listener shows.
+pub(super) const SERVER: &str = "listener";
+/// Role of an authority of client certificates.
+pub(super) const AUTHORITY: &str = "client-authority";
+
 /// Certificates, authorities and revocation lists of one listener, at one moment.
 #[derive(Debug)]
 pub struct TlsSnapshot {
@@ -58,9 +63,9 @@ struct Asking {
 /// When a certificate of the gateway or an authority ends, for the metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expiry {
-    /// `server` or `client-authority`.
+    /// `listener` or `client-authority`.
     pub role: &'static str,
-    /// Subject.
+    /// First host of the certificate, or subject of the authority.
     pub name: Box<str>,
     /// The end.
     pub not_after: Timestamp,
@@ -74,9 +79,7 @@ impl TlsSnapshot {
     pub fn load(conf: &TlsConf, now: Timestamp) -> Result<(Self, Mistakes), Mistakes> {
         let TlsConf { certificates, client_certificates, min_version } = conf;
         let mut mistakes = Mistakes::new();
-        let asking = client_certificates
-            .as_ref()
-            .map(|at| Asking::load(at, now, &mut mistakes));
+        let asking = client_certificates.as_ref().map(|at| Asking::load(at, now, &mut mistakes));
         let names = asking.as_ref().map(|asking| &asking.trust);
         let mut served = Vec::new();
         let mut by_name = Hosts::new();
@@ -114,13 +117,13 @@ impl TlsSnapshot {
     /// When certificates end.
     pub fn expiries(&self) -> Vec<Expiry> {
         let served = self.served.iter().map(|served| Expiry {
-            role: "server",
+            role: SERVER,
             name: served.name.clone(),
             not_after: served.ends,
         });
         let authorities = self.asking.iter().flat_map(|asking| asking.trust.expiries());
-        let authorities = authorities
-            .map(|(name, not_after)| Expiry { role: "client-authority", name, not_after });
+        let authorities =
+            authorities.map(|(name, not_after)| Expiry { role: AUTHORITY, name, not_after });
         served.chain(authorities).collect()
     }
 
@@ -211,12 +214,12 @@ impl Served {
         }
         let ends = check_validity(own, cert, now, mistakes)?;
         let names = dns_names(own);
-        if names.is_empty() {
+        let Some(name) = names.first().map(|name| name.as_str().into()) else {
             return Err(fault("certificate-without-names", format!("`{shown}` names no host"))
                 .help("the hosts must stand in the subject alternative name; the CN is ignored"));
-        }
+        };
         let context = context(own, others, &key, trust).map_err(unusable)?;
-        Ok((Self { context, name: leaf::subject(own), ends }, names))
+        Ok((Self { context, name, ends }, names))
     }
 }
 
@@ -229,11 +232,7 @@ impl std::fmt::Debug for Served {
 // === impl Asking ===
 
 impl Asking {
-    fn load(
-        at: &At<ClientCertificatesConf>,
-        now: Timestamp,
-        mistakes: &mut Mistakes,
-    ) -> Self {
+    fn load(at: &At<ClientCertificatesConf>, now: Timestamp, mistakes: &mut Mistakes) -> Self {
         let conf = &at.value;
         let hosts = conf.hosts.as_ref().map(|hosts| {
             let mut table = Hosts::new();
@@ -312,11 +311,7 @@ fn dns_names(certificate: &X509) -> Vec<String> {
     dns.collect()
 }
 
-fn warn_uncovered(
-    conf: &ClientCertificatesConf,
-    by_name: &Hosts<usize>,
-    mistakes: &mut Mistakes,
-) {
+fn warn_uncovered(conf: &ClientCertificatesConf, by_name: &Hosts<usize>, mistakes: &mut Mistakes) {
     for host in conf.hosts.iter().flatten() {
         if configured(&host.value).is_some_and(|name| by_name.get(&name).is_none()) {
             let message = format!("no certificate of this listener covers `{}`", host.value);

@@ -4,12 +4,12 @@ mod pki;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use jiff::Timestamp;
-use openssl::nid::Nid;
 use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::ssl::{
     Ssl, SslContext, SslContextBuilder, SslMethod, SslStream, SslVerifyMode, SslVersion,
 };
@@ -19,7 +19,9 @@ use pingora::protocols::tls::server::handshake_with_callback;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
-use self::pki::{DAY, Files, Identity, NOW, Recipe, at, conf, crl, crl_with, ec, name, names, rsa, upn};
+use self::pki::{
+    DAY, Files, Identity, NOW, Recipe, at, conf, crl, crl_with, ec, name, names, rsa, upn,
+};
 use super::*;
 use crate::conf::{ClientCertificateMode, ClientCertificatesConf, MinVersion, TlsConf};
 
@@ -204,7 +206,7 @@ fn word(connection: &Connection) -> Word {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_good_certificate_becomes_facts_once() {
     let (files, ca) = (Files::new(), root());
     let mut server = Server::start(&listener(&files, "gw.test", Some(files.asking(&ca)))).await;
@@ -263,12 +265,24 @@ fn unfit_clients(ca: &Identity) -> Vec<(&'static str, Identity, &'static str)> {
         ("wrong authority", good().signed_by(&other), "untrusted"),
         ("same name, other key", good().signed_by(&impostor), "untrusted"),
         ("self-signed", good().self_signed(), "untrusted"),
-        ("purpose of a server", by_ca(Recipe { purposes: Some("serverAuth"), ..good() }), "untrusted"),
+        (
+            "purpose of a server",
+            by_ca(Recipe { purposes: Some("serverAuth"), ..good() }),
+            "untrusted",
+        ),
         ("no purpose", by_ca(Recipe { purposes: None, ..good() }), "unfit"),
-        ("any purpose", by_ca(Recipe { purposes: Some("anyExtendedKeyUsage"), ..good() }), "unfit"),
+        (
+            "any purpose",
+            by_ca(Recipe { purposes: Some("anyExtendedKeyUsage"), ..good() }),
+            "untrusted",
+        ),
         (
             "an authority",
-            by_ca(Recipe { ca: Some(None), usage: Some(&["keyCertSign", "digitalSignature"]), ..good() }),
+            by_ca(Recipe {
+                ca: Some(None),
+                usage: Some(&["keyCertSign", "digitalSignature"]),
+                ..good()
+            }),
             "unfit",
         ),
         ("usage without signatures", by_ca(Recipe { usage, ..good() }), "untrusted"),
@@ -286,7 +300,7 @@ fn unfit_clients(ca: &Identity) -> Vec<(&'static str, Identity, &'static str)> {
     ]
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x1_unfit_certificates_are_never_believed() {
     let (files, ca) = (Files::new(), root());
     let mut server = Server::start(&listener(&files, "gw.test", Some(files.asking(&ca)))).await;
@@ -301,7 +315,7 @@ async fn x1_unfit_certificates_are_never_believed() {
     assert_eq!(word(&server.next().await.unwrap()), "none");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x1_keys_of_other_kinds() {
     let (files, ca) = (Files::new(), root());
     let mut server = Server::start(&listener(&files, "gw.test", Some(files.asking(&ca)))).await;
@@ -321,7 +335,7 @@ async fn x1_keys_of_other_kinds() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x2_chains() {
     let (files, ca) = (Files::new(), root());
     let mut server = Server::start(&listener(&files, "gw.test", Some(files.asking(&ca)))).await;
@@ -330,7 +344,8 @@ async fn x2_chains() {
     let beyond = Recipe::authority("Beyond").signed_by(&last);
     let constraints = Some("permitted;email:acme.test");
     let narrow = Recipe { constraints, ..Recipe::authority("Narrow") }.signed_by(&ca);
-    let foreign = Recipe { names: Some(names(&[name(0x81, b"eve@evil.test")])), ..Recipe::client() };
+    let foreign =
+        Recipe { names: Some(names(&[name(0x81, b"eve@evil.test")])), ..Recipe::client() };
     let mut deep = vec![ca.clone()];
     for _ in 0..7 {
         let above = deep.last().unwrap().clone();
@@ -348,7 +363,12 @@ async fn x2_chains() {
             deep[1..].iter().rev().collect(),
             "untrusted",
         ),
-        ("a leaf that issues", Recipe::client().signed_by(&Recipe::client().signed_by(&ca)), vec![], "untrusted"),
+        (
+            "a leaf that issues",
+            Recipe::client().signed_by(&Recipe::client().signed_by(&ca)),
+            vec![],
+            "untrusted",
+        ),
     ];
     for (what, leaf, chain, expected) in cases {
         let client = Client::new().presenting(&leaf).with_chain(&chain);
@@ -358,7 +378,7 @@ async fn x2_chains() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x3_revocation_lists() {
     let (files, ca) = (Files::new(), root());
     let alice = Recipe::client().signed_by(&ca);
@@ -371,7 +391,13 @@ async fn x3_revocation_lists() {
         ("not on the list", current(&["2b", "ff01"]), false, &alice, "good"),
         ("on the list", current(&["2b", "1f"]), false, &alice, "revoked"),
         ("on the list, soft", current(&["1f"]), true, &alice, "revoked"),
-        ("in DER", crl(&ca, NOW - DAY, NOW + DAY, &["1f"]).to_der().unwrap(), false, &alice, "revoked"),
+        (
+            "in DER",
+            crl(&ca, NOW - DAY, NOW + DAY, &["1f"]).to_der().unwrap(),
+            false,
+            &alice,
+            "revoked",
+        ),
         ("a list that ended", ended.clone(), false, &alice, "revocation-unknown"),
         ("a list that ended, soft", ended.clone(), true, &alice, "good"),
         ("no list of the intermediate", current(&[]), false, &bob, "revocation-unknown"),
@@ -392,22 +418,27 @@ async fn x3_revocation_lists() {
 
 #[test]
 fn x3_lists_that_are_not_believed() {
-    #[expect(deprecated, reason = "the one way to write a critical extension of a list")]
-    fn delta() -> openssl::x509::X509Extension {
-        let nid = Nid::DELTA_CRL;
-        openssl::x509::X509Extension::new_nid(None, None, nid, "critical,1").unwrap()
-    }
     let (files, ca) = (Files::new(), root());
     let impostor = Recipe::authority("Devices Root").self_signed();
     let stranger = Recipe::authority("Stranger").self_signed();
-    let delta = crl_with(&ca, NOW - DAY, NOW + DAY, &[], Some(delta()));
+    let delta =
+        crl_with(&ca, NOW - DAY, NOW + DAY, &[], Some(pki::raw("2.5.29.27", true, &[2, 1, 1])));
     for (what, bytes, code) in [
         ("empty", Vec::new(), "bad-crl"),
-        ("garbage", b"-----BEGIN X509 CRL-----
+        (
+            "garbage",
+            b"-----BEGIN X509 CRL-----
 AAAA
------END X509 CRL-----".to_vec(), "bad-crl"),
+-----END X509 CRL-----"
+                .to_vec(),
+            "bad-crl",
+        ),
         ("delta", delta.to_pem().unwrap(), "bad-crl"),
-        ("same name, other key", crl(&impostor, NOW, NOW + DAY, &[]).to_pem().unwrap(), "crl-of-another"),
+        (
+            "same name, other key",
+            crl(&impostor, NOW, NOW + DAY, &[]).to_pem().unwrap(),
+            "crl-of-another",
+        ),
         ("stranger", crl(&stranger, NOW, NOW + DAY, &[]).to_pem().unwrap(), "crl-of-another"),
     ] {
         let mut asking = files.asking(&ca);
@@ -418,7 +449,7 @@ AAAA
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x4_x5_live_connections_are_asked_again() {
     let (files, ca) = (Files::new(), root());
     let alice = Recipe::client().signed_by(&ca);
@@ -430,13 +461,18 @@ async fn x4_x5_live_connections_are_asked_again() {
     let mut client =
         Client::new().presenting(&alice).connect(server.address, "gw.test").await.unwrap();
     let connection = server.next().await.unwrap();
-    let word_at = |seconds: i64| match connection.certificate_now(Timestamp::from_second(seconds).unwrap()) {
-        Ok(Some(facts)) => facts.revocation_data_at.map_or("good", |_| "checked"),
-        Ok(None) => "none",
-        Err(fault) => fault.kind.word(),
-    };
+    let word_at =
+        |seconds: i64| match connection.certificate_now(Timestamp::from_second(seconds).unwrap()) {
+            Ok(Some(facts)) => facts.revocation_data_at.map_or("good", |_| "checked"),
+            Ok(None) => "none",
+            Err(fault) => fault.kind.word(),
+        };
     assert_eq!(word_at(NOW), "checked");
-    assert_eq!(word_at(NOW + 2 * DAY), "revocation-unknown", "the list ends before the certificate");
+    assert_eq!(
+        word_at(NOW + 2 * DAY),
+        "revocation-unknown",
+        "the list ends before the certificate"
+    );
     files.put("ca.crl", &crl(&ca, NOW, NOW + 90 * DAY, &[]).to_pem().unwrap());
     server.reload(&conf).unwrap();
     assert_eq!(word_at(NOW + 2 * DAY), "checked", "a renewed list is enough");
@@ -458,7 +494,7 @@ async fn x4_x5_live_connections_are_asked_again() {
     assert!(client.echo(), "the connection itself goes on");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x6_a_listener_that_asks_gives_nothing_to_resume() {
     let (files, ca) = (Files::new(), root());
     let mut asking = files.asking(&ca);
@@ -467,7 +503,8 @@ async fn x6_a_listener_that_asks_gives_nothing_to_resume() {
     let mut never = Server::start(&listener(&files, "gw.test", None)).await;
     for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
         for _ in 0..2 {
-            let open = Client::new().version(version).connect(asks.address, "gw.test").await.unwrap();
+            let open =
+                Client::new().version(version).connect(asks.address, "gw.test").await.unwrap();
             assert!(asks.next().await.is_some());
             assert_eq!(open.tickets.load(Ordering::SeqCst), 0, "X5 {version:?}");
             if version == SslVersion::TLS1_2 {
@@ -482,7 +519,7 @@ async fn x6_a_listener_that_asks_gives_nothing_to_resume() {
     assert_eq!(refused[0].code, "client-certificates-need-restart");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x8_names_that_can_be_read_in_two_ways() {
     let (files, ca) = (Files::new(), root());
     let mut server = Server::start(&listener(&files, "gw.test", Some(files.asking(&ca)))).await;
@@ -495,7 +532,11 @@ async fn x8_names_that_can_be_read_in_two_ways() {
         ("empty", vec![name(0x82, b"")], "unfit"),
         ("one good, one bad", vec![name(0x81, b"a@acme.test"), name(0x82, b"\x01")], "unfit"),
         ("principal name of another type", vec![name(0xa0, &[6, 1, 1, 0xa0, 2, 0x0c, 0])], "good"),
-        ("two mail addresses", vec![name(0x81, b"a@acme.test"), name(0x81, b"b@acme.test")], "good"),
+        (
+            "two mail addresses",
+            vec![name(0x81, b"a@acme.test"), name(0x81, b"b@acme.test")],
+            "good",
+        ),
     ] {
         let identity = Recipe { names: Some(names(&list)), ..Recipe::client() }.signed_by(&ca);
         let seen = server.present("gw.test", &identity).await;
@@ -509,7 +550,7 @@ async fn x8_names_that_can_be_read_in_two_ways() {
     assert_eq!(facts.san_uri.len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x9_a_bad_file_never_replaces_a_good_one() {
     let (files, ca) = (Files::new(), root());
     let alice = Recipe::client().signed_by(&ca);
@@ -526,13 +567,14 @@ async fn x9_a_bad_file_never_replaces_a_good_one() {
         let stranger = Recipe::client().self_signed();
         assert_eq!(server.present("gw.test", &stranger).await, Ok("untrusted"), "{what}");
     }
-    std::fs::remove_file(&conf.client_certificates.as_ref().unwrap().value.ca.0[0].value.0).unwrap();
+    std::fs::remove_file(&conf.client_certificates.as_ref().unwrap().value.ca.0[0].value.0)
+        .unwrap();
     let mistakes = server.reload(&conf).unwrap_err();
     assert_eq!(mistakes[0].code, "unreadable-file");
     assert!(mistakes[0].message.contains("ca.crt"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x10_versions_and_protocols() {
     let (files, ca) = (Files::new(), root());
     let mut conf = listener(&files, "gw.test", Some(files.asking(&ca)));
@@ -568,15 +610,18 @@ async fn x10_versions_and_protocols() {
     assert_eq!(server.failed.load(Ordering::SeqCst), 4, "each failure is counted");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn o7_o8_the_name_alone_decides_who_is_asked() {
     let (files, ca) = (Files::new(), root());
     let alice = Recipe::client().signed_by(&ca);
     let hosts = ["mtls.gw.test", "*.mtls.gw.test"].map(|host| at(host.to_owned()));
     let asking = ClientCertificatesConf { hosts: Some(hosts.into()), ..files.asking(&ca) };
-    let servers = [("default", "open.gw.test"), ("mtls", "mtls.gw.test"), ("wild", "*.mtls.gw.test")];
-    let served: Vec<_> =
-        servers.iter().map(|(file, host)| (*host, Recipe::server(host).self_signed(), *file)).collect();
+    let servers =
+        [("default", "open.gw.test"), ("mtls", "mtls.gw.test"), ("wild", "*.mtls.gw.test")];
+    let served: Vec<_> = servers
+        .iter()
+        .map(|(file, host)| (*host, Recipe::server(host).self_signed(), *file))
+        .collect();
     let certificates = served.iter().map(|(_, one, file)| files.certificate(file, one)).collect();
     let mut server = Server::start(&conf(certificates, Some(asking))).await;
     for (sni, shown, asked) in [
@@ -602,7 +647,7 @@ async fn o7_o8_the_name_alone_decides_who_is_asked() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn o9_a_client_hello_in_single_octets() {
     let (files, ca) = (Files::new(), root());
     let hosts = Some(vec![at("mtls.gw.test".to_owned())]);
@@ -644,7 +689,7 @@ impl std::io::Write for Slow {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_is_replaced_without_touching_live_connections() {
     let files = Files::new();
     let conf = listener(&files, "gw.test", None);
@@ -660,7 +705,7 @@ async fn a_certificate_is_replaced_without_touching_live_connections() {
     assert!(old.echo());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_host_that_begins_to_ask_wants_a_new_connection() {
     let (files, ca) = (Files::new(), root());
     let hosts = |host: &str| Some(vec![at(host.to_owned())]);
@@ -680,7 +725,11 @@ async fn a_host_that_begins_to_ask_wants_a_new_connection() {
 #[test]
 fn mistakes_are_named_and_placed() {
     let (files, ca) = (Files::new(), root());
-    let one = |recipe: Recipe| vec![files.certificate("one", &recipe.self_signed())];
+    let count = AtomicUsize::new(0);
+    let one = |recipe: Recipe| {
+        let file = format!("one{}", count.fetch_add(1, Ordering::SeqCst));
+        vec![files.certificate(&file, &recipe.self_signed())]
+    };
     let good = || Recipe::server("gw.test");
     let swapped = {
         let mut pair = files.certificate("pair", &good().self_signed());
@@ -741,8 +790,23 @@ fn warnings_expiries_and_files() {
     }
     assert_eq!(snapshot.files().len(), 4);
     assert!(snapshot.covers("gw.test") && !snapshot.covers("payroll.test"));
-    let roles: Vec<_> = snapshot.expiries().iter().map(|e| (e.role, e.not_after.as_second())).collect();
-    assert_eq!(roles, [("server", NOW + 13 * DAY), ("client-authority", NOW + 3650 * DAY)]);
+    let roles: Vec<_> =
+        snapshot.expiries().iter().map(|e| (e.role, e.not_after.as_second())).collect();
+    assert_eq!(roles, [("listener", NOW + 13 * DAY), ("client-authority", NOW + 3650 * DAY)]);
     let ages = snapshot.revocation_ages();
-    assert_eq!(ages, [("CN=Devices Root,O=Acme".into(), Timestamp::from_second(NOW - 9 * DAY).unwrap())]);
+    let clock = Arc::new(TestClock(AtomicI64::new(NOW)));
+    let listener = ListenerTls::new(snapshot, clock, Arc::new(|_| ()));
+    let metrics = metrics::Metrics::new("0", "0").unwrap();
+    report([listener].iter(), &metrics, pki::now());
+    let text = metrics.render();
+    for line in [
+        format!("{{name=\"gw.test\",role=\"listener\"}} {}", NOW + 13 * DAY),
+        format!("{{issuer=\"CN=Devices Root,O=Acme\"}} {}", 9 * DAY),
+    ] {
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+    assert_eq!(
+        ages,
+        [("CN=Devices Root,O=Acme".into(), Timestamp::from_second(NOW - 9 * DAY).unwrap())]
+    );
 }

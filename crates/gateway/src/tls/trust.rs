@@ -198,17 +198,12 @@ impl ClientTrust {
     }
 }
 
-fn check_authorities(
-    found: &[X509],
-    place: &Place,
-    now: Timestamp,
-    mistakes: &mut Mistakes,
-) {
+fn check_authorities(found: &[X509], place: &Place, now: Timestamp, mistakes: &mut Mistakes) {
     for authority in found {
         let name = leaf::subject(authority);
-        let signs = authority.key_usage().is_none_or(|usage| {
-            usage.contains(openssl::x509::X509KeyUsage::KEY_CERT_SIGN)
-        });
+        let signs = authority
+            .key_usage()
+            .is_none_or(|usage| usage.contains(openssl::x509::X509KeyUsage::KEY_CERT_SIGN));
         if !leaf::is_authority(authority) || !signs {
             let message = format!("`{name}` is not the certificate of an authority");
             mistakes.push(

@@ -13,8 +13,7 @@ use openssl::x509::extension::{
     AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier,
 };
 use openssl::x509::{
-    X509, X509Builder, X509Crl, X509CrlBuilder, X509Extension, X509NameBuilder,
-    X509RevokedBuilder,
+    X509, X509Builder, X509Crl, X509CrlBuilder, X509Extension, X509NameBuilder, X509RevokedBuilder,
 };
 use tempfile::TempDir;
 
@@ -106,7 +105,12 @@ impl Recipe {
 
     pub(in crate::tls) fn server(host: &str) -> Self {
         let names = Some(names(&[name(0x82, host.as_bytes())]));
-        Self { purposes: Some("serverAuth"), names, subject: vec![("CN", "server")], ..Self::client() }
+        Self {
+            purposes: Some("serverAuth"),
+            names,
+            subject: vec![("CN", "server")],
+            ..Self::client()
+        }
     }
 
     pub(in crate::tls) fn authority(common_name: &'static str) -> Self {
@@ -182,22 +186,27 @@ impl Recipe {
             }
             list.push(usage.build().unwrap());
         }
-        let mut raw = |nid, value: &str| {
+        let mut written = |nid, value: &str| {
             list.push(X509Extension::new_nid(None, Some(&context), nid, value).unwrap());
         };
         if let Some(purposes) = self.purposes {
-            raw(Nid::EXT_KEY_USAGE, purposes);
+            written(Nid::EXT_KEY_USAGE, purposes);
         }
         if let Some(constraints) = self.constraints {
-            raw(Nid::NAME_CONSTRAINTS, constraints);
+            written(Nid::NAME_CONSTRAINTS, constraints);
         }
         if let Some(names) = &self.names {
-            let oid = Asn1Object::from_str("2.5.29.17").unwrap();
-            let value = Asn1OctetString::new_from_bytes(names).unwrap();
-            list.push(X509Extension::new_from_der(&oid, false, &value).unwrap());
+            list.push(raw("2.5.29.17", false, names));
         }
         list
     }
+}
+
+/// An extension of which nothing is checked.
+pub(in crate::tls) fn raw(oid: &str, critical: bool, der: &[u8]) -> X509Extension {
+    let oid = Asn1Object::from_str(oid).unwrap();
+    let value = Asn1OctetString::new_from_bytes(der).unwrap();
+    X509Extension::new_from_der(&oid, critical, &value).unwrap()
 }
 
 /// A revocation list.
@@ -223,6 +232,9 @@ pub(in crate::tls) fn crl_with(
         revoked.set_serial_number(&serial).unwrap();
         b.add_revoked(revoked.build()).unwrap();
     }
+    let key = issuer.cert.subject_key_id().unwrap().as_slice();
+    b.append_extension(raw("2.5.29.35", false, &name(0x30, &name(0x80, key)))).unwrap();
+    b.append_extension(raw("2.5.29.20", false, &[2, 1, 1])).unwrap();
     if let Some(extension) = extension {
         b.append_extension(extension).unwrap();
     }
@@ -249,8 +261,7 @@ impl Files {
 
     pub(in crate::tls) fn certificate(&self, name: &str, one: &Identity) -> At<CertificateConf> {
         let cert = self.put(&format!("{name}.crt"), &one.cert.to_pem().unwrap());
-        let key =
-            self.put(&format!("{name}.key"), &one.key.private_key_to_pem_pkcs8().unwrap());
+        let key = self.put(&format!("{name}.key"), &one.key.private_key_to_pem_pkcs8().unwrap());
         At { value: CertificateConf { cert, key }, place: place() }
     }
 
