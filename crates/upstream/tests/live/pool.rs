@@ -183,3 +183,20 @@ fn connections_are_dressed_for_their_traffic() {
         assert_eq!(http.sni, "a.internal");
     }
 }
+
+#[tokio::test]
+async fn the_resolver_forgets_what_is_gone_and_ends_without_names() {
+    let dir = dir();
+    let (kept, metrics) = kept();
+    let text = |endpoint: &str| {
+        format!(
+            "upstreams:\n  - {{name: a, endpoints: [\"{endpoint}\"], danger_plaintext: true}}\n"
+        )
+    };
+    load(dir.path(), &text("127.0.0.1:8"), &kept).unwrap();
+    let (second, _) = load(dir.path(), &text("127.0.0.1:9"), &kept).unwrap();
+    let shown = |endpoint: &str| metrics.render().contains(&format!("endpoint=\"{endpoint}\""));
+    assert!(shown("127.0.0.1:8") && shown("127.0.0.1:9"));
+    second.resolver().await;
+    assert!(!shown("127.0.0.1:8") && shown("127.0.0.1:9"));
+}
