@@ -13,7 +13,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use clap::{Args, FromArgMatches};
+use clap::Args;
 use gateway::cli::{App, Verb};
 
 /// All of them.

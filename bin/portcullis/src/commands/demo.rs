@@ -34,7 +34,7 @@ use tokio::sync::Notify;
 use self::director::Director;
 use self::trouble::Trouble;
 use self::world::World;
-use super::{Run, lifetime, say};
+use super::{Run, lifetime};
 
 /// The arguments of `portcullis demo`.
 #[derive(Debug, Args)]

@@ -56,8 +56,7 @@ impl Director {
 impl BackgroundService for Director {
     async fn start(&self, _shutdown: ShutdownWatch) {
         let code = self.direct().await.unwrap_or_else(|trouble| trouble.report());
-        // The first to say how it ended is right; nobody else says it.
-        drop(self.ending.code.set(code));
+        self.ending.code.get_or_init(|| code);
         self.ending.happened.notify_one();
     }
 }

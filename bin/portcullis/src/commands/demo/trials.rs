@@ -99,7 +99,7 @@ fn hours(now: Timestamp) -> Result<[Trial; 2], Trouble> {
         .map_err(Trouble::file(&PathBuf::from("portcullis")))?
         .display()
         .to_string();
-    let explain = |hour: i8, outcome: &str| {
+    let explain = |hour: i8, outcome: &str| -> Result<String, Trouble> {
         Ok(format!(
             "'{program}' explain -c portcullis.yaml --method POST \
              --url https://payroll.demo.test/runs/7/approve --user ana \
