@@ -11,9 +11,11 @@ use http::{Response, StatusCode};
 use pingora::apps::http_app::ServeHttp;
 use pingora::protocols::http::ServerSession;
 use serde_json::json;
+use upstream::Expiry;
 
 use crate::chain::Chain;
 use crate::live::Live;
+use crate::tls;
 use crate::tls;
 
 /// Answers the operator.
@@ -39,6 +41,21 @@ impl<C: Chain> Admin<C> {
             "/v1/config" => self.config(),
             _ => text(StatusCode::NOT_FOUND, "text/plain", "no such page\n".to_owned()),
         }
+    }
+
+    /// Ages and ends are set as they are read: what is told is true at this moment.
+    fn metrics(&self) -> String {
+        let metrics = &self.live.services.metrics;
+        let now = self.live.services.clock.now();
+        tls::report(self.live.listeners.iter().flatten(), metrics, now);
+        let generation = self.live.generation();
+        for Expiry { role, name, not_after } in generation.upstreams.expiries() {
+            metrics.certificate_expiry(role, name, not_after.as_second());
+        }
+        for (issuer, issued) in generation.upstreams.revocation_lists() {
+            metrics.revocation_age(issuer).set(now.duration_since(issued).as_secs_f64());
+        }
+        metrics.render()
     }
 
     /// 200 while requests are served, 503 while the gateway ends or cannot record; what is degraded

@@ -35,7 +35,7 @@ pub const LIFE: SignedDuration = SignedDuration::from_secs(60);
 /// How long one is used again.
 const REUSE: SignedDuration = SignedDuration::from_secs(30);
 /// How often keys are looked at.
-const UPKEEP: std::time::Duration = std::time::Duration::from_secs(3600);
+const UPKEEP: std::time::Duration = std::time::Duration::from_hours(1);
 /// Assertions that are kept.
 const KEPT_MAX: u64 = 10_000;
 
@@ -146,7 +146,7 @@ impl Signer {
     fn new(keys: KeySet) -> Self {
         let kept = Cache::builder()
             .max_capacity(KEPT_MAX)
-            .time_to_live(std::time::Duration::from_secs(60))
+            .time_to_live(std::time::Duration::from_mins(1))
             .build();
         Self { keys: ArcSwap::from_pointee(keys), kept }
     }

@@ -167,6 +167,7 @@ pub(crate) fn build<C: Chain>(
     files.extend(upstreams.files().iter().cloned());
     files.extend(tls.iter().flatten().flat_map(TlsSnapshot::files).map(PathBuf::from));
     tasks.push(("resolver".to_owned(), Box::pin(upstreams.resolver())));
+    tasks.push(("assertion keys".to_owned(), Box::pin(signer.tend(services))));
     tasks.push(("assertion-keys".to_owned(), Box::pin(signer.tend(services))));
     let routes = policy.routes().iter().map(|route| services.metrics.route(&route.name)).collect();
     let endpoints = own::endpoints(&signer).into_iter().chain(endpoints).collect();

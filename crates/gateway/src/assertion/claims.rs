@@ -1,6 +1,7 @@
 //! The claims of an assertion, and values that can stand in a header.
 
 use http::HeaderValue;
+use jiff::Timestamp;
 use policy::{Auth, AuthMethod, Device, Os, Subject};
 use serde::Serialize;
 
@@ -124,7 +125,7 @@ fn auth_claims(auth: &Auth) -> AuthClaims<'_> {
         },
         acr: auth.acr.as_deref(),
         amr: auth.amr.as_deref(),
-        auth_time: auth.authenticated_at.map(|at| at.as_second()),
+        auth_time: auth.authenticated_at.map(Timestamp::as_second),
     }
 }
 

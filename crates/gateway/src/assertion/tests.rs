@@ -9,7 +9,7 @@ use policy::{AuthMethod, Binding, Facts};
 use serde_json::Value;
 
 use super::*;
-use crate::forward::tests::{alice, context, policy, signer};
+use crate::forward::tests::fixture::{alice, context, policy, signer};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -48,7 +48,9 @@ fn verify(signer: &Signer, token: &str, audience: &str, expiry: bool) -> Result<
     let mut validation = Validation::new(Algorithm::ES256);
     validation.set_audience(&[audience]);
     validation.validate_exp = expiry;
-    decode(token, &key, &validation).map(|data| data.claims).map_err(|e| e.into_kind())
+    decode(token, &key, &validation)
+        .map(|data| data.claims)
+        .map_err(jsonwebtoken::errors::Error::into_kind)
 }
 
 fn token(statement: &Statement) -> &str {

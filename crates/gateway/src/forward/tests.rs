@@ -1,165 +1,13 @@
 //! Tables of what goes on and what does not, over real contexts with real permits.
 
-use std::path::Path;
+pub(crate) mod fixture;
+
 use std::sync::Arc;
 
-use filter::{Canonical, Client, Tls};
-use jiff::Timestamp;
-use policy::{Device, Facts, Network, PolicySet, Subject, SubjectKind, TlsVersion};
+use policy::{Device, Network, Subject};
 
+use self::fixture::{ID, ID_HEX, Request, alice, all, signer, wire};
 use super::*;
-
-const ID: RequestId = RequestId(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
-const ID_HEX: &str = "0123456789abcdef0011223344556677";
-
-/// A request on its way, to be changed by a test before it goes.
-struct Request {
-    facts: Facts,
-    target: &'static str,
-    port: Option<u16>,
-    websocket: bool,
-    consumed: bool,
-    forwarding: Forwarding,
-    peer: &'static str,
-}
-
-fn set_of(text: &str) -> Arc<PolicySet> {
-    let document = document::load_text(Path::new("gw.yaml"), text).unwrap();
-    let section = |name| document.root.get(name);
-    let source = policy::set::Source {
-        conditions: section("conditions"),
-        rules: section("rules"),
-        routes: section("routes"),
-    };
-    PolicySet::compile(source).unwrap().0
-}
-
-pub(crate) fn policy() -> Arc<PolicySet> {
-    set_of(
-        "version: 1\nroutes:\n  - {name: payroll, hosts: [app.gw.test, other.gw.test], upstream: payroll, \
-         rules: [{id: everyone, allow: {}}]}\n",
-    )
-}
-
-pub(crate) fn alice() -> Subject {
-    Subject {
-        id: "alice".into(),
-        name: None,
-        email: Some("alice@gw.test".into()),
-        groups: Some(["eng".into(), "ops".into()].into()),
-        roles: None,
-        kind: SubjectKind::Human,
-        idp: Some("corp".into()),
-        claims: serde_json::Map::new(),
-    }
-}
-
-pub(crate) fn context(facts: Facts, target: &str, host: &str, policy: &Arc<PolicySet>) -> Context {
-    let client = Client {
-        peer: "198.51.100.7:4711".parse().unwrap(),
-        tls: Some(Tls { sni: Some(host.into()), version: TlsVersion::Tls13, certificate: None }),
-    };
-    let request = Canonical {
-        method: http::Method::GET,
-        host: host.into(),
-        port: None,
-        target: target.parse().unwrap(),
-        websocket: false,
-        grpc: false,
-    };
-    concluded(ID, client, request, facts, policy)
-}
-
-fn concluded(
-    id: RequestId,
-    client: Client,
-    request: Canonical,
-    facts: Facts,
-    policy: &Arc<PolicySet>,
-) -> Context {
-    let now = Timestamp::from_second(1_800_000_000).unwrap();
-    let headers = http::HeaderMap::new();
-    let decision = policy.decide(&facts, &request.action(&headers), now);
-    let mut cx = Context::new(id, Arc::new(client), request, now);
-    *cx.facts_mut() = facts;
-    cx.conclude(decision);
-    assert!(cx.permit().is_some(), "the test's policy allows");
-    cx
-}
-
-pub(crate) fn signer() -> Signer {
-    Signer::ephemeral(Timestamp::from_second(1_800_000_000).unwrap())
-}
-
-impl Request {
-    fn new() -> Self {
-        let mut facts = Facts::default();
-        facts.establish_subject(Arc::new(alice())).unwrap();
-        Self {
-            facts,
-            target: "/a/b?x=1",
-            port: None,
-            websocket: false,
-            consumed: false,
-            forwarding: Forwarding::default(),
-            peer: "198.51.100.7:4711",
-        }
-    }
-
-    fn anonymous() -> Self {
-        Self { facts: Facts::default(), ..Self::new() }
-    }
-
-    fn context(&self) -> Context {
-        let client = Client {
-            peer: self.peer.parse().unwrap(),
-            tls: Some(Tls { sni: None, version: TlsVersion::Tls13, certificate: None }),
-        };
-        let request = Canonical {
-            method: http::Method::GET,
-            host: "app.gw.test".into(),
-            port: self.port,
-            target: self.target.parse().unwrap(),
-            websocket: self.websocket,
-            grpc: false,
-        };
-        let mut cx = concluded(ID, client, request, self.facts.clone(), &policy());
-        if self.consumed {
-            cx.consume_authorization();
-        }
-        cx
-    }
-
-    fn goes(&self, sent: &[(&str, &str)]) -> Result<RequestHeader, Stop> {
-        let mut head = RequestHeader::build("POST", b"/evil", None).unwrap();
-        for (name, value) in sent {
-            head.append_header((*name).to_owned(), *value).unwrap();
-        }
-        let onward = Onward { forwarding: &self.forwarding, server_name: "payroll.internal" };
-        upstream_head(&mut head, &self.context(), onward, &signer()).map(|()| head)
-    }
-
-    #[track_caller]
-    fn check(&self, sent: &[(&str, &str)], name: &str, expected: &[&str]) {
-        let head = self.goes(sent).unwrap();
-        assert_eq!(all(&head, name), expected, "`{name}` of {sent:?}");
-        let wire = wire(&head);
-        let lines = wire.lines().filter(|line| {
-            line.split(':').next().is_some_and(|sent| sent.eq_ignore_ascii_case(name))
-        });
-        assert_eq!(lines.count(), expected.len(), "on the wire: {wire}");
-    }
-}
-
-fn all<'a>(head: &'a RequestHeader, name: &str) -> Vec<&'a str> {
-    head.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
-}
-
-fn wire(head: &RequestHeader) -> String {
-    let mut bytes = bytes::BytesMut::new();
-    head.header_to_h1_wire(&mut bytes);
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 #[test]
 fn h1_h2_identity_is_never_the_client_s() {
@@ -383,29 +231,30 @@ fn p20_a_prefix_is_taken_off_by_whole_segments() {
 #[test]
 fn traces_are_carried_on_or_begun() {
     let trace = "0af7651916cd43dd8448eb211c80319c";
-    let begun = format!("00-{ID_HEX}-0132547698badcfe-00");
-    let span = begun[36..52].to_owned();
     let valid = format!("00-{trace}-b7ad6b7169203331-01");
-    let check = |sent: &[(&str, &str)], parent: &str, state: &[&str]| {
+    let begun = (ID_HEX, "00");
+    let carried = (trace, "01");
+    let check = |sent: &[(&str, &str)], expected: (&str, &str), state: &[&str]| {
         let head = Request::new().goes(sent).unwrap();
         let got = all(&head, "traceparent");
         assert_eq!(got.len(), 1);
-        assert_eq!((&got[0][..35], &got[0][52..]), (&parent[..35], &parent[52..]), "{sent:?}");
-        assert_ne!(&got[0][36..52], "b7ad6b7169203331", "a span of ours");
-        assert_ne!(&got[0][36..52], "0000000000000000");
+        let parts: Vec<_> = got[0].split('-').collect();
+        let [version, trace, span, flags] = parts[..] else { panic!("{got:?}") };
+        assert_eq!((version, (trace, flags)), ("00", expected), "{sent:?}");
+        assert_eq!(span.len(), 16);
+        assert!(span != "b7ad6b7169203331" && span != "0000000000000000", "a span of ours");
         assert_eq!(all(&head, "tracestate"), state, "{sent:?}");
     };
-    let carried = format!("00-{trace}-{span}-01");
-    check(&[], &begun, &[]);
-    check(&[("traceparent", &valid)], &carried, &[]);
+    check(&[], begun, &[]);
+    check(&[("traceparent", &valid)], carried, &[]);
     check(
         &[("traceparent", &valid), ("tracestate", "a=1"), ("tracestate", "b=2")],
-        &carried,
+        carried,
         &["a=1,b=2"],
     );
     let long = format!("a={}", "x".repeat(512));
-    check(&[("traceparent", &valid), ("tracestate", &long)], &carried, &[]);
-    check(&[("tracestate", "a=1")], &begun, &[]);
+    check(&[("traceparent", &valid), ("tracestate", &long)], carried, &[]);
+    check(&[("tracestate", "a=1")], begun, &[]);
     for bad in [
         valid.to_ascii_uppercase().as_str(),
         &valid.replace("00-", "01-"),
@@ -415,9 +264,9 @@ fn traces_are_carried_on_or_begun() {
         &valid.replace('b', "g"),
         "",
     ] {
-        check(&[("traceparent", bad), ("tracestate", "a=1")], &begun, &[]);
+        check(&[("traceparent", bad), ("tracestate", "a=1")], begun, &[]);
     }
-    check(&[("traceparent", &valid), ("traceparent", &valid)], &begun, &[]);
+    check(&[("traceparent", &valid), ("traceparent", &valid)], begun, &[]);
     let mut cx = Request::new().context();
     let mut headers = http::HeaderMap::new();
     adopt(&headers, &mut cx);

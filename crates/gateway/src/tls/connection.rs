@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwapOption;
 use filter::{Client, Tls};
 use jiff::{SignedDuration, Timestamp};
-use openssl::ssl::{NameType, SslRef, SslVerifyMode};
+use openssl::ssl::{NameType, SslCipherRef, SslRef, SslVerifyMode};
 use openssl::x509::X509;
 use pingora::protocols::Digest;
 use policy::{Certificate, TlsVersion};
@@ -142,7 +142,7 @@ impl Presented {
         Self {
             sni: ssl.servername_raw(NameType::HOST_NAME).map(hosts::normal),
             version,
-            cipher: ssl.current_cipher().and_then(|cipher| cipher.standard_name()).unwrap_or(""),
+            cipher: ssl.current_cipher().and_then(SslCipherRef::standard_name).unwrap_or(""),
             asked: ssl.verify_mode().contains(SslVerifyMode::PEER),
             chain: chain.collect(),
         }
@@ -159,7 +159,6 @@ impl Presented {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "a verdict and its end, named in one place only")]
     fn verdict(
         &self,
         snapshot: &TlsSnapshot,

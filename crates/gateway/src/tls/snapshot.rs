@@ -86,7 +86,9 @@ impl TlsSnapshot {
         for at in certificates {
             match Served::load(at, names, now, &mut mistakes) {
                 Ok((one, covered)) => {
-                    covered.iter().for_each(|name| by_name.add(name, served.len()));
+                    for name in &covered {
+                        by_name.add(name, served.len());
+                    }
                     served.push(one);
                 }
                 Err(mistake) => mistakes.push(mistake),

@@ -41,18 +41,27 @@ pub(in crate::tls) struct Recipe {
     pub(in crate::tls) key: PKey<Private>,
     pub(in crate::tls) digest: Option<MessageDigest>,
     pub(in crate::tls) version: i32,
-    pub(in crate::tls) serial: BigNum2,
+    pub(in crate::tls) serial: Serial,
     pub(in crate::tls) begins: i64,
     pub(in crate::tls) ends: i64,
-    pub(in crate::tls) ca: Option<Option<u32>>,
+    pub(in crate::tls) ca: Authority,
     pub(in crate::tls) usage: Option<&'static [&'static str]>,
     pub(in crate::tls) purposes: Option<&'static str>,
     pub(in crate::tls) names: Option<Vec<u8>>,
     pub(in crate::tls) constraints: Option<&'static str>,
 }
 
+/// Whether a certificate may issue others.
+#[derive(Clone, Copy)]
+pub(in crate::tls) enum Authority {
+    No,
+    Yes,
+    /// Only such as may not.
+    Last,
+}
+
 /// A serial in hexadecimal, with a sign.
-pub(in crate::tls) type BigNum2 = &'static str;
+pub(in crate::tls) type Serial = &'static str;
 
 pub(in crate::tls) fn ec(curve: Nid) -> PKey<Private> {
     let group = EcGroup::from_curve_name(curve).unwrap();
@@ -95,7 +104,7 @@ impl Recipe {
             serial: "1f",
             begins: NOW - DAY,
             ends: NOW + 30 * DAY,
-            ca: None,
+            ca: Authority::No,
             usage: Some(&["digitalSignature"]),
             purposes: Some("clientAuth"),
             names: Some(names(&[name(0x81, b"alice@acme.test")])),
@@ -117,7 +126,7 @@ impl Recipe {
         Self {
             subject: vec![("O", "Acme"), ("CN", common_name)],
             ends: NOW + 3650 * DAY,
-            ca: Some(None),
+            ca: Authority::Yes,
             usage: Some(&["keyCertSign", "cRLSign"]),
             purposes: None,
             names: None,
@@ -165,13 +174,12 @@ impl Recipe {
         if issuer.is_some() {
             list.push(AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap());
         }
-        if let Some(path) = self.ca {
-            let mut constraints = BasicConstraints::new();
-            constraints.critical().ca();
-            if let Some(path) = path {
-                constraints.pathlen(path);
-            }
-            list.push(constraints.build().unwrap());
+        let mut constraints = BasicConstraints::new();
+        constraints.critical().ca();
+        match self.ca {
+            Authority::No => {}
+            Authority::Yes => list.push(constraints.build().unwrap()),
+            Authority::Last => list.push(constraints.pathlen(0).build().unwrap()),
         }
         if let Some(bits) = self.usage {
             let mut usage = KeyUsage::new();
