@@ -11,7 +11,7 @@
 //! 5. Every answer forbids caching, sniffing, framing and referrers, and names its request. None
 //!    names its software.
 //! 6. After a request that is not well-formed an HTTP/1 connection is not used again: where it
-//!    begins and ends is no longer certain ([`closes`]).
+//!    begins and ends is no longer certain. Such an answer says `Connection: close`.
 //!
 //! The gateway, which owns the session, writes what is returned here.
 
@@ -119,11 +119,6 @@ pub fn facts_page(title: &str, facts: &serde_json::Value, id: RequestId) -> Resp
         .unwrap_or_else(|| content(facts.to_string(), StatusCode::OK, "application/json"));
     guard(response.headers_mut(), id);
     response
-}
-
-/// Whether the connection must not be used again after this answer.
-pub fn closes(response: &Response<Bytes>) -> bool {
-    response.headers().get(CONNECTION).is_some_and(|value| value == "close")
 }
 
 /// An answer as the bytes of HTTP/1.1.

@@ -36,6 +36,7 @@ mod host;
 mod limits;
 mod path;
 mod target;
+mod unheard;
 mod upgrade;
 mod wire;
 
@@ -78,16 +79,7 @@ pub fn enter(
 
 /// Why a head that Pingora refused before any hook is wrong, as far as its bytes tell.
 pub fn unheard(raw: &[u8], limits: &Limits) -> Stop {
-    let fault = if raw.len() > limits.head_bytes {
-        Fault::FieldsTooLarge("the head is longer than its limit")
-    } else {
-        match Wire::read(raw) {
-            Err(fault) => fault,
-            Ok(wire) if wire.method == b"CONNECT" => Fault::Method("CONNECT opens no tunnel here"),
-            Ok(_) => Fault::Malformed(Malformed::Header, "the head could not be parsed"),
-        }
-    };
-    Stop::from(fault)
+    Stop::from(unheard::why(raw, limits))
 }
 
 /// The canonical form of a path on its own, for whoever rewrites one: after a prefix was taken off,

@@ -67,6 +67,10 @@ fn header<'a>(response: &'a Response<Bytes>, name: &str) -> &'a str {
     response.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
+fn closes(response: &Response<Bytes>) -> bool {
+    header(response, "connection") == "close"
+}
+
 fn text(response: &Response<Bytes>) -> &str {
     std::str::from_utf8(response.body()).unwrap()
 }

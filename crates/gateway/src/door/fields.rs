@@ -12,17 +12,15 @@
 //! 7. One plain `Content-Length`, or one `Transfer-Encoding` that is exactly `chunked`, on HTTP/1.1.
 
 use filter::RequestHeader;
-use http::{HeaderMap, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderValue, header};
 use policy::Malformed;
 
 use super::fault::Fault;
 use super::limits::Limits;
-use super::wire::{Wire, has_control, is_token};
+use super::wire::{self, Wire, has_control, is_token};
 
 const GRPC: &[u8] = b"application/grpc";
 const NOMINATIONS_MAX: usize = 8;
-/// Digits that always fit: more than an exabyte needs no body limit to be refused.
-const LENGTH_DIGITS_MAX: usize = 18;
 /// What a name, a value and what stands between and around them take on HTTP/2, at least.
 const FIELD_OVERHEAD_BYTES: usize = 4;
 
@@ -172,21 +170,7 @@ fn check_framing(head: &RequestHeader) -> Result<(), Fault> {
     match (length, coding) {
         (None, None) => Ok(()),
         (Some(_), Some(_)) => framing("a length and a coding"),
-        (Some(length), None) => match length.as_bytes() {
-            b"0" => Ok(()),
-            [b'1'..=b'9', rest @ ..]
-                if rest.len() < LENGTH_DIGITS_MAX && rest.iter().all(u8::is_ascii_digit) =>
-            {
-                Ok(())
-            }
-            _ => framing("a length that is not plain digits"),
-        },
-        (None, Some(coding)) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
-            if head.version == Version::HTTP_11 {
-                return Ok(());
-            }
-            framing("a coding on a version that has none")
-        }
-        (None, Some(_)) => framing("a coding other than `chunked`"),
+        (Some(length), None) => wire::length(length.as_bytes()),
+        (None, Some(coding)) => wire::coding(coding.as_bytes(), head.version),
     }
 }

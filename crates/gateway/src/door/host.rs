@@ -44,6 +44,11 @@ pub(super) fn of(
     Ok((named.canonical(sni), named.port))
 }
 
+/// Whether a text is a host.
+pub(super) fn check(text: &[u8]) -> Result<(), Fault> {
+    Named::parse(text).map(|_| ())
+}
+
 /// The value of the only `Host`.
 fn host_field(head: &RequestHeader) -> Result<Option<&[u8]>, Fault> {
     let mut fields = head.headers.get_all(header::HOST).iter();

@@ -5,13 +5,21 @@
 //! 2. The request line is `method SP target SP version`, its target printable ASCII without `#`.
 //! 3. A field's name is a token right before its colon; a line that begins with whitespace (a folded
 //!    value) is refused, and so is a control byte other than a tab in a value.
-//! 4. A length or a coding stands alone: once, not both, and without padding around its value.
+//! 4. A length or a coding stands alone: once, not both, and without padding around its value. A
+//!    length is plain digits; a coding is `chunked`, and on HTTP/1.1 only.
 //! 5. What follows the head's empty line is not looked at.
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::Version;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use policy::Malformed;
 
 use super::fault::Fault;
+
+/// What is said of bytes that stop before their empty line.
+pub(super) const NO_END: Fault = Fault::Malformed(Malformed::Framing, "the head has no end");
+
+/// Digits that always fit: more than an exabyte needs no body limit to be refused.
+const LENGTH_DIGITS_MAX: usize = 18;
 
 /// A head whose lines are unambiguous.
 #[derive(Debug)]
@@ -22,6 +30,10 @@ pub(super) struct Wire<'a> {
     pub(super) target: &'a [u8],
     /// Bytes of the head, its last empty line included.
     pub(super) bytes: usize,
+    /// How many fields it has.
+    pub(super) fields: usize,
+    /// The value of `Host`, where it has one and no more.
+    pub(super) host: Option<&'a [u8]>,
 }
 
 impl<'a> Wire<'a> {
@@ -34,27 +46,56 @@ impl<'a> Wire<'a> {
         if first.is_empty() {
             return framing("more than one empty line before the request");
         }
-        let (method, target) = request_line(first)?;
-        let (mut lengths, mut codings) = (0_usize, 0_usize);
+        let (method, target, version) = request_line(first)?;
+        let (mut fields, mut framed, mut hosts, mut host) = (0_usize, 0_usize, 0_usize, None);
         loop {
             let line = lines.next()?;
             if line.is_empty() {
                 break;
             }
             let (name, value) = field(line)?;
+            fields += 1;
             if name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str().as_bytes()) {
-                lengths += 1;
-                unpadded(value)?;
+                framed += 1;
+                length(unpadded(value)?)?;
             } else if name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str().as_bytes()) {
-                codings += 1;
-                unpadded(value)?;
+                framed += 1;
+                coding(unpadded(value)?, version)?;
+            } else if name.eq_ignore_ascii_case(HOST.as_str().as_bytes()) {
+                hosts += 1;
+                host = Some(value.trim_ascii());
             }
         }
-        if lengths + codings > 1 {
+        if framed > 1 {
             return framing("more than one length or coding");
         }
-        Ok(Self { method, target, bytes: raw.len() - lines.rest.len() })
+        let host = host.filter(|_| hosts == 1);
+        Ok(Self { method, target, bytes: raw.len() - lines.rest.len(), fields, host })
     }
+}
+
+/// Whether a length is plain digits that fit (RFC 9110, 8.6).
+pub(super) fn length(value: &[u8]) -> Result<(), Fault> {
+    match value {
+        b"0" => Ok(()),
+        [b'1'..=b'9', rest @ ..]
+            if rest.len() < LENGTH_DIGITS_MAX && rest.iter().all(u8::is_ascii_digit) =>
+        {
+            Ok(())
+        }
+        _ => framing("a length that is not plain digits"),
+    }
+}
+
+/// Whether a coding is one that both sides of the gateway read alike (RFC 9112, 6.1).
+pub(super) fn coding(value: &[u8], version: Version) -> Result<(), Fault> {
+    if !value.eq_ignore_ascii_case(b"chunked") {
+        return framing("a coding other than `chunked`");
+    }
+    if version != Version::HTTP_11 {
+        return framing("a coding on a version that has none");
+    }
+    Ok(())
 }
 
 /// Whether a byte may stand in a token (RFC 9110, 5.6.2).
@@ -81,7 +122,7 @@ impl<'a> Lines<'a> {
         let Some((line, rest)) =
             memchr::memchr(b'\n', self.rest).and_then(|end| self.rest.split_at_checked(end + 1))
         else {
-            return framing("the head has no end");
+            return Err(NO_END);
         };
         self.rest = rest;
         match line {
@@ -91,7 +132,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
+fn request_line(line: &[u8]) -> Result<(&[u8], &[u8], Version), Fault> {
     let target = |detail| Err(Fault::Malformed(Malformed::Target, detail));
     let Some((method, rest)) = split(line, memchr::memchr(b' ', line)) else {
         return target("a request line without a target");
@@ -102,9 +143,11 @@ fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
     let Some((path, version)) = split(rest, memchr::memrchr(b' ', rest)) else {
         return Err(Fault::Malformed(Malformed::Version, "a request line without a version"));
     };
-    if !matches!(version, b"HTTP/1.1" | b"HTTP/1.0") {
-        return Err(Fault::Malformed(Malformed::Version, "not HTTP/1.0 or 1.1"));
-    }
+    let version = match version {
+        b"HTTP/1.1" => Version::HTTP_11,
+        b"HTTP/1.0" => Version::HTTP_10,
+        _ => return Err(Fault::Malformed(Malformed::Version, "not HTTP/1.0 or 1.1")),
+    };
     if path.is_empty() {
         return target("an empty target");
     }
@@ -114,7 +157,7 @@ fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
     if path.contains(&b'#') {
         return Err(Fault::Malformed(Malformed::Fragment, "a fragment in the target"));
     }
-    Ok((method, path))
+    Ok((method, path, version))
 }
 
 fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
@@ -133,13 +176,13 @@ fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
     }
 }
 
-/// Nothing but one space may stand around the value of a field that frames the message.
-fn unpadded(value: &[u8]) -> Result<(), Fault> {
+/// The value of a field that frames the message: nothing but one space may stand around it.
+fn unpadded(value: &[u8]) -> Result<&[u8], Fault> {
     let bare = value.strip_prefix(b" ").unwrap_or(value);
     if bare.is_empty() || bare.trim_ascii().len() != bare.len() {
         return framing("padding around a length or coding");
     }
-    Ok(())
+    Ok(bare)
 }
 
 /// What stands before and after the byte at `at`.
