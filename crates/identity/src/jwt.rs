@@ -157,8 +157,9 @@ impl Provider {
     ) -> Result<(Verified, u128), Fault> {
         if let (Keys::Fetched(cell), Some(kid)) = (&self.keys, &token.header.kid) {
             let is_unknown = matches!(cell.now(now), Now::Usable(loaded) if !loaded.set.has(kid));
-            // Whether it was worth the wait shows when the key is looked up.
-            let _worth = is_unknown && cell.ask(now, PATIENCE).await;
+            if is_unknown {
+                cell.ask(now, PATIENCE).await;
+            }
         }
         let verify = |set: &KeySet| {
             self.rules.accept(token, set, now).map(|verified| (verified, set.version()))

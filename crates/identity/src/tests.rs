@@ -6,5 +6,7 @@ mod configuration;
 mod fetched;
 mod https;
 mod jwt;
+mod jwt_claims;
+mod jwt_facts;
 mod mutation;
 mod world;

@@ -20,7 +20,7 @@ const PREFIX: &str = "pcl_";
 
 /// The name of a token: not secret, safe to print.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id([u8; Id::LENGTH_BYTES]);
+pub struct Id([u8; Self::LENGTH_BYTES]);
 
 /// A well-formed token. Its secret cannot be printed.
 pub struct Token {

@@ -175,12 +175,12 @@ fn ec(members: &Map<String, Value>) -> Result<(KeyType, DecodingKey), Unfit> {
 fn on_curve(curve: Nid, x: &[u8], y: &[u8]) -> Result<bool, openssl::error::ErrorStack> {
     let group = EcGroup::from_curve_name(curve)?;
     let (x, y) = (BigNum::from_slice(x)?, BigNum::from_slice(y)?);
+    let (mut field, mut unused, mut as_well) = (BigNum::new()?, BigNum::new()?, BigNum::new()?);
+    group.components_gfp(&mut field, &mut unused, &mut as_well, &mut *BigNumContext::new()?)?;
     // Coordinates beyond the field are another spelling of a point that has one already.
-    let (mut p, mut a, mut b) = (BigNum::new()?, BigNum::new()?, BigNum::new()?);
-    group.components_gfp(&mut p, &mut a, &mut b, &mut *BigNumContext::new()?)?;
-    Ok(x < p
-        && y < p
-        && EcKey::from_public_key_affine_coordinates(&group, &x, &y)?.check_key().is_ok())
+    let is_reduced = x < field && y < field;
+    let point = EcKey::from_public_key_affine_coordinates(&group, &x, &y);
+    Ok(is_reduced && point?.check_key().is_ok())
 }
 
 fn ed25519(members: &Map<String, Value>) -> Result<DecodingKey, Unfit> {

@@ -1,26 +1,22 @@
 //! From the configuration to providers, with every mistake.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-use std::sync::Arc;
+mod keys;
 
-use document::{At, FilePath, Mistake, Mistakes, OneOrMany, Place};
+use std::collections::BTreeMap;
+
+use document::{At, Mistake, Mistakes, OneOrMany, Place};
 use filter::Setup;
 use jiff::SignedDuration;
 use openssl::sha::sha256;
-use openssl::x509::X509;
 
+use self::keys::KeySource;
 use super::claims::ClaimPath;
-use super::{Jwt, Keys, Parties, Provider, Remembered, Rules};
+use super::{Jwt, Parties, Provider, Remembered, Rules};
 use crate::api_token::Kind;
-use crate::conf::{JwksConf, JwtConf, TokenCacheConf};
-use crate::jwks::fetch::{self, Fetcher, Source};
-use crate::jwks::keeper::{self, Keeper};
-use crate::jwks::{Alg, Cell, KeySet};
+use crate::conf::{JwtConf, TokenCacheConf};
+use crate::jwks::Alg;
 use crate::observe::Meters;
-use crate::pem;
-use crate::text::{is_plain, to_hex};
+use crate::text::is_plain;
 
 impl Jwt {
     /// Builds the providers; `None` where there are none.
@@ -37,13 +33,13 @@ impl Jwt {
             return Ok(None);
         }
         let mut mistakes = twice(&conf);
-        let mut tag = String::new();
+        let mut tags = Vec::new();
         let mut providers = Vec::new();
         for At { value, place } in conf {
             let builder = Builder { setup, place, meters, mistakes: Vec::new() };
             match builder.provider(value) {
                 Ok((provider, source)) => {
-                    tag.push_str(&format!("{:?}\n{source}\n", provider.rules));
+                    tags.push(format!("{:?}\n{source}", provider.rules));
                     providers.push(provider);
                 }
                 Err(more) => mistakes.extend(more),
@@ -53,7 +49,7 @@ impl Jwt {
             return Err(mistakes);
         }
         let remembered = remembered(cache, setup);
-        let tag = sha256(tag.as_bytes());
+        let tag = sha256(tags.join("\n").as_bytes());
         Ok(Some(Self { providers, tag, remembered, meters: meters.clone() }))
     }
 }
@@ -136,8 +132,8 @@ impl Builder<'_> {
         let (typ, typ_absent) = self.typ(typ);
         let leeway = self.leeway(leeway);
         let algorithms = self.algorithms(algorithms);
-        let groups = self.claim_path(groups_claim, "groups");
-        let roles = self.claim_path(roles_claim, "roles");
+        let groups = self.claim_path(groups_claim.as_ref(), "groups");
+        let roles = self.claim_path(roles_claim.as_ref(), "roles");
         let required = self.required(required_claims);
         let parties = self.parties(authorized_parties, danger_any_authorized_party);
         if danger_unverified_email {
@@ -271,12 +267,12 @@ impl Builder<'_> {
         value
     }
 
-    fn claim_path(&mut self, path: Option<At<String>>, default: &str) -> ClaimPath {
-        let text = path.as_ref().map_or(default, |path| &path.value);
+    fn claim_path(&mut self, path: Option<&At<String>>, default: &str) -> ClaimPath {
+        let text = path.map_or(default, |path| &path.value);
         if let Some(path) = ClaimPath::parse(text) {
             return path;
         }
-        if let Some(At { value, place }) = &path {
+        if let Some(At { value, place }) = path {
             let message = format!("`{}` is not the name of a claim", value.escape_debug());
             self.wrong("bad-claim", place, message, "write a name, or names with dots between");
         }
@@ -317,116 +313,4 @@ impl Builder<'_> {
         }
         if listed.is_empty() { Parties::Audiences } else { Parties::Listed(listed) }
     }
-
-    fn authority(&mut self, ca: &At<FilePath>) -> Option<Vec<X509>> {
-        self.setup.watch(&ca.value.0);
-        pem::certificates(ca).map_err(|mistake| self.mistakes.push(mistake)).ok()
-    }
-
-    fn keys(&mut self, source: KeySource, rules: &Rules) -> Option<(Keys, String)> {
-        let KeySource { jwks: At { value, place }, authority, danger_http } = source;
-        let source = match value {
-            JwksConf::File(FilePath(file)) => return self.keys_of_file(&file, &place, rules),
-            JwksConf::Auto => fetch::discovery_address(&rules.issuer)
-                .map(|address| (Source::Discovery { issuer: rules.issuer.to_string() }, address)),
-            JwksConf::Url(text) => reqwest::Url::parse(&text)
-                .map(|address| (Source::Address(address.clone()), address))
-                .map_err(|error| format!("`{}`: {error}", text.escape_debug())),
-        };
-        let checked = source
-            .and_then(|(source, address)| fetch::secure(&address, danger_http).map(|()| source));
-        let source = checked
-            .map_err(|why| {
-                let help = "write an `https` address, or `file:` with a copy of the keys";
-                self.wrong("bad-jwks-address", &place, why, help);
-            })
-            .ok()?;
-        if danger_http {
-            self.warn(
-                "danger-http",
-                "keys may be fetched without TLS: whoever is on the way can replace them",
-            );
-        }
-        self.keys_of_network(source, authority.as_deref(), danger_http, rules)
-    }
-
-    fn keys_of_file(
-        &mut self,
-        file: &Path,
-        place: &Place,
-        rules: &Rules,
-    ) -> Option<(Keys, String)> {
-        self.setup.watch(file);
-        let shown = file.display();
-        let read = fs::read(file)
-            .map_err(|error| format!("cannot read `{shown}`: {error}"))
-            .and_then(|text| {
-                let parsed = KeySet::parse(&text);
-                parsed.map_err(|why| format!("`{shown}` is not a key set: {why}"))
-            })
-            .and_then(|(set, skipped)| {
-                for skipped in &skipped {
-                    let message = format!(
-                        "the key {} of `{shown}` is ignored: {}",
-                        skipped.name, skipped.why
-                    );
-                    self.setup.warn(Mistake::warning("unfit-key", place, message));
-                }
-                let usable = !set.keys().is_empty();
-                usable.then_some(set).ok_or_else(|| format!("`{shown}` has no usable key"))
-            });
-        match read {
-            Ok(set) => {
-                let services = self.setup.services();
-                let task = keeper::tell_age(
-                    rules.name.clone(),
-                    Arc::clone(&services.clock),
-                    services.health.clone(),
-                    self.meters.keys_age(&rules.name),
-                );
-                self.background(rules, task);
-                Some((Keys::File(Arc::new(set)), shown.to_string()))
-            }
-            Err(why) => {
-                self.wrong(
-                    "bad-jwks-file",
-                    place,
-                    why,
-                    "write a file with the provider's JSON Web Key Set",
-                );
-                None
-            }
-        }
-    }
-
-    fn keys_of_network(
-        &mut self,
-        source: Source,
-        authority: Option<&[X509]>,
-        danger_http: bool,
-        rules: &Rules,
-    ) -> Option<(Keys, String)> {
-        let fetcher = Fetcher::new(source.clone(), authority, danger_http)
-            .map_err(|mistake| {
-                self.mistakes.push(Mistake { place: Some(self.place.clone()), ..mistake });
-            })
-            .ok()?;
-        // Keys that were fetched in another way are other keys.
-        let way = format!("{source:?} {danger_http} {:?}", authority.map(pem::fingerprints));
-        let name = format!("identity/jwks/{}", to_hex(&sha256(way.as_bytes())));
-        let cell = self.setup.services().survivors.keep(&name, Cell::default);
-        let keeper = Keeper::new(rules, Arc::clone(&cell), fetcher, self.setup, self.meters);
-        self.background(rules, keeper.run());
-        Some((Keys::Fetched(cell), name))
-    }
-
-    fn background(&self, rules: &Rules, task: impl Future<Output = ()> + Send + 'static) {
-        self.setup.background(&format!("identity/jwks/{}", rules.name), task);
-    }
-}
-
-struct KeySource {
-    jwks: At<JwksConf>,
-    authority: Option<Vec<X509>>,
-    danger_http: bool,
 }

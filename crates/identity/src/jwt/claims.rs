@@ -43,11 +43,12 @@ pub(crate) const TEXT_BYTES_MAX: usize = 256;
 pub(crate) fn date(claims: &Claims, name: &'static str) -> Result<Option<Timestamp>, Fault> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     let seconds = value.as_f64().filter(|seconds| (0.0..DATE_SECONDS_END).contains(seconds));
+    // The last hours of the year 9999 are beyond what can be reckoned with: they count as its end.
     let read = match (value.as_i64(), seconds) {
-        (Some(whole), Some(_)) => Timestamp::from_second(whole).ok(),
+        (Some(whole), Some(_)) => Some(Timestamp::from_second(whole).unwrap_or(Timestamp::MAX)),
         (None, Some(seconds)) => SignedDuration::try_from_secs_f64(seconds)
             .ok()
-            .and_then(|since| Timestamp::UNIX_EPOCH.checked_add(since).ok()),
+            .map(|since| Timestamp::UNIX_EPOCH.checked_add(since).unwrap_or(Timestamp::MAX)),
         (_, None) => None,
     };
     read.map(Some).ok_or(Fault::Claim(name))
@@ -127,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    fn claims(value: Value) -> Claims {
+    fn claims(value: &Value) -> Claims {
         value.as_object().unwrap().clone()
     }
 
@@ -139,7 +140,8 @@ mod tests {
             (json!(1_800_000_000), Some(1_800_000_000_000)),
             (json!(1_800_000_000.25), Some(1_800_000_000_250)),
             (json!(1.8e9), Some(1_800_000_000_000)),
-            (json!(253_402_300_799_i64), Some(253_402_300_799_000)),
+            (json!(253_402_207_200_i64), Some(253_402_207_200_000)),
+            (json!(253_402_300_799_i64), Some(Timestamp::MAX.as_millisecond())),
             (json!(253_402_300_800_i64), None),
             (json!(-1), None),
             (json!(-0.5), None),
@@ -151,11 +153,11 @@ mod tests {
             (json!([1_800_000_000]), None),
             (json!({}), None),
         ] {
-            let read = date(&claims(json!({"exp": value})), "exp");
+            let read = date(&claims(&json!({"exp": value})), "exp");
             let millis = read.as_ref().map(|date| date.unwrap().as_millisecond());
             assert_eq!(millis.ok(), expect, "{value}");
         }
-        assert_eq!(date(&claims(json!({})), "exp"), Ok(None));
+        assert_eq!(date(&claims(&json!({})), "exp"), Ok(None));
     }
 
     /// J10: `aud`.
@@ -178,9 +180,9 @@ mod tests {
             (json!(null), Err(Fault::Claim("aud"))),
             (json!(true), Err(Fault::Claim("aud"))),
         ] {
-            assert_eq!(audience(&claims(json!({"aud": value})), &ours), expect, "{value}");
+            assert_eq!(audience(&claims(&json!({"aud": value})), &ours), expect, "{value}");
         }
-        assert_eq!(audience(&claims(json!({})), &ours), Err(Fault::Claim("aud")));
+        assert_eq!(audience(&claims(&json!({})), &ours), Err(Fault::Claim("aud")));
     }
 
     /// J19: addresses that name one person at one domain.
@@ -232,7 +234,7 @@ mod tests {
 
     #[test]
     fn paths_lead_through_objects() {
-        let claims = claims(json!({
+        let claims = claims(&json!({
             "groups": ["g"], "realm_access": {"roles": ["r"]}, "https://a.example/groups": ["h"],
             "a.b": 1, "a": {"b": 2}, "list": [{"x": 1}],
         }));
@@ -254,7 +256,7 @@ mod tests {
 
     #[test]
     fn scopes_of_either_name() {
-        let read = |value| scopes(&claims(value)).map(|scopes| scopes.join(","));
+        let read = |value| scopes(&claims(&value)).map(|scopes| scopes.join(","));
         assert_eq!(read(json!({"scope": "b a  b"})).as_deref(), Some("a,b"));
         assert_eq!(read(json!({"scope": ""})).as_deref(), Some(""));
         assert_eq!(read(json!({"scp": ["b", "a"]})).as_deref(), Some("a,b"));

@@ -119,7 +119,7 @@ fn what_weakens_is_warned_of_and_files_are_watched() {
     let section = provider("danger_any_authorized_party: true, danger_unverified_email: true");
     let (_, gathered) = world.build(&section).unwrap();
     let codes: Vec<&str> = gathered.warnings.iter().map(|warning| warning.code).collect();
-    assert_eq!(codes, ["danger-unverified-email", "danger-any-authorized-party", "unfit-key"]);
+    assert_eq!(codes, ["danger-any-authorized-party", "danger-unverified-email", "unfit-key"]);
     assert_eq!(gathered.files, [world.path().join("jwks.json")]);
     let (_, gathered) =
         world.build(&provider("jwks: {url: 'http://127.0.0.1:1/k'}, danger_http: true")).unwrap();

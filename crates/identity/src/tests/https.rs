@@ -80,7 +80,7 @@ impl Server {
     }
 
     /// From now on this path answers so.
-    pub(super) fn answer(&self, path: &str, answer: Answer) {
+    pub(super) fn answer(&self, path: &str, answer: &Answer) {
         self.shared.answers.rcu(|answers| {
             let mut answers = BTreeMap::clone(answers);
             answers.insert(path.to_owned(), answer.clone());
@@ -150,7 +150,7 @@ async fn exchange(
         Answer::Huge(bytes) => {
             stream.write_all(format!("HTTP/1.1 200 OK\r\n{close}").as_bytes()).await?;
             for _ in 0..bytes / 65_536 {
-                stream.write_all(&[b' '; 65_536]).await?;
+                stream.write_all(&vec![b' '; 65_536]).await?;
             }
         }
     }

@@ -55,7 +55,7 @@ fn every_other_letter_in_place_of_each_last_one() {
     for token in &STAGE.tokens {
         let ends = token.match_indices('.').map(|(at, _)| at).chain([token.len()]);
         for last in ends.map(|end| end - 1) {
-            for letter in (b'0'..=b'z').filter(|b| b.is_ascii_alphanumeric()).chain(*b"-_=+/") {
+            for letter in (b'0'..=b'z').filter(u8::is_ascii_alphanumeric).chain(*b"-_=+/") {
                 let mut bytes = token.as_bytes().to_vec();
                 if bytes[last] != letter {
                     bytes[last] = letter;

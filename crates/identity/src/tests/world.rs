@@ -100,8 +100,7 @@ impl World {
     }
 
     fn section(&self, text: &str) -> Node {
-        let indented: String = text.lines().map(|line| format!("  {line}\n")).collect();
-        let text = format!("version: 1\nidentity:\n{indented}");
+        let text = format!("version: 1\nidentity:\n  {}\n", text.replace('\n', "\n  "));
         let document = document::load_text(&self.path().join("portcullis.yaml"), &text).unwrap();
         document.root.get("identity").unwrap().clone()
     }
