@@ -79,7 +79,9 @@ pub fn described(pem: &[u8]) -> Result<policy::Certificate, CertificateFault> {
         |subject: Box<str>, unfit| CertificateFault { subject, kind: FaultKind::Unfit(unfit) };
     let certificate =
         X509::from_pem(pem).map_err(|_e| fault("(none)".into(), Unfit::Unreadable))?;
-    leaf::facts(&certificate).map_err(|unfit| fault(leaf::subject(&certificate), unfit))
+    let facts = leaf::facts(&certificate);
+    pem::forget_failures();
+    facts.map_err(|unfit| fault(leaf::subject(&certificate), unfit))
 }
 
 impl ListenerTls {

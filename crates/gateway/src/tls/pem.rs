@@ -5,10 +5,12 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use document::{At, FilePath, Mistake};
 use jiff::Timestamp;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 
@@ -71,6 +73,20 @@ pub(super) fn key(path: &At<FilePath>) -> Result<PKey<Private>, Mistake> {
         Mistake::error("bad-key", &path.place, message)
             .help("write the key in PEM (PKCS#8, SEC1 or PKCS#1) and without a passphrase")
     })
+}
+
+/// A warning where everybody on the machine may read a key.
+pub(super) fn open_to_others(path: &At<FilePath>) -> Option<Mistake> {
+    let mode = std::fs::metadata(&path.value.0).ok()?.permissions().mode();
+    let message = format!("everybody may read the private key `{}`", path.value.0.display());
+    let warning = Mistake::warning("key-open", &path.place, message);
+    (mode & 0o007 != 0).then(|| warning.help("take the right away with `chmod o-rwx`"))
+}
+
+/// Forgets what the TLS library noted of failures on this thread. Left there, they would be taken
+/// for failures of whichever connection the thread serves next.
+pub(super) fn forget_failures() {
+    drop(ErrorStack::get());
 }
 
 /// An instant of a certificate; `None` where it is out of range.

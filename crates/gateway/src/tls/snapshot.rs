@@ -103,6 +103,7 @@ impl TlsSnapshot {
                     .help("name at least one `{cert: FILE, key: FILE}`"),
             );
         }
+        pem::forget_failures();
         if mistakes.iter().any(|mistake| mistake.level == Level::Error) {
             return Err(mistakes);
         }
@@ -196,6 +197,7 @@ impl Served {
             }
             (Err(mistake), Ok(_)) | (Ok(_), Err(mistake)) => return Err(mistake),
         };
+        mistakes.extend(pem::open_to_others(key_file));
         let shown = cert.value.0.display();
         let fault = |code, message: String| Mistake::error(code, &cert.place, message);
         let unusable = |e: ErrorStack| fault("bad-certificate", format!("`{shown}`: {e}"));

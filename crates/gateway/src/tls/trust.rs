@@ -112,6 +112,12 @@ impl ClientTrust {
         presented: &[X509],
         now: Timestamp,
     ) -> Result<Believed, CertificateFault> {
+        let verdict = self.judge(presented, now);
+        pem::forget_failures();
+        verdict
+    }
+
+    fn judge(&self, presented: &[X509], now: Timestamp) -> Result<Believed, CertificateFault> {
         let Some(leaf) = presented.first() else { return Err(untrusted("(none)", "no chain")) };
         let fault = |kind| CertificateFault { subject: leaf::subject(leaf), kind };
         let chain = self.chain(presented, now).map_err(fault)?;

@@ -104,6 +104,11 @@ async fn x1_unfit_certificates_are_never_believed() {
     let good = Recipe::client().signed_by(&ca);
     assert_eq!(server.present("gw.test", &good).await, Ok("good"));
     for (what, identity, expected) in unfit_clients(&ca) {
+        let judged =
+            server.tls.snapshot().trust().unwrap().verify(&[identity.cert.clone()], pki::now());
+        assert!(judged.is_err(), "{what}");
+        let left = ErrorStack::get();
+        assert!(left.errors().is_empty(), "{what} leaves {left} to the thread's next connection");
         let seen = server.present("gw.test", &identity).await;
         assert!(seen == Ok(expected) || seen == Err("handshake"), "{what}: {seen:?}");
     }

@@ -89,7 +89,7 @@ fn warnings_expiries_and_files() {
     let conf = conf(vec![files.certificate("server", &ending)], Some(asking));
     let (snapshot, warnings) = TlsSnapshot::load(&conf, pki::now()).unwrap();
     let codes: Vec<_> = warnings.iter().map(|warning| warning.code).collect();
-    for code in ["certificate-expiring", "host-without-certificate", "crl-expired"] {
+    for code in ["certificate-expiring", "host-without-certificate", "crl-expired", "key-open"] {
         assert!(codes.contains(&code), "{code} in {codes:?}");
     }
     assert_eq!(snapshot.files().len(), 4);
