@@ -36,6 +36,8 @@ ISSUER, AUDIENCE = "https://idp.load.test", "load"
 
 
 def main():
+    # Where nginx is, and where a plain user's PATH does not look.
+    os.environ["PATH"] += os.pathsep + "/usr/sbin"
     a = arguments()
     work = pathlib.Path(a.dir or tempfile.mkdtemp(prefix="portcullis-load-"))
     work.mkdir(parents=True, exist_ok=True)

@@ -22,21 +22,19 @@ const PAYROLL_PORT: u16 = 9444;
 
 impl Addresses {
     /// The gateway's port as asked for; the others as usual, or free ones where those are taken.
-    pub(super) fn choose(port: u16, config: &Path) -> Result<Self, Trouble> {
-        let listen = |port| -> Result<TcpListener, Trouble> {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let config = config.to_owned();
-            TcpListener::bind(address).map_err(|source| Trouble::AddressInUse {
-                address,
-                config,
-                source,
-            })
-        };
-        let usual = |port| listen(port).or_else(|_taken| listen(0));
+    pub(super) fn choose(port: u16) -> Result<Self, Trouble> {
+        let listen = |port| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let asked = |source| Trouble::PortTaken { port, source };
+        let usual = |port| listen(port).or_else(|_taken| listen(0)).map_err(asked);
         // All are held until all are chosen, so that no free port is chosen twice.
-        let held = [listen(port)?, usual(ADMIN_PORT)?, usual(WIKI_PORT)?, usual(PAYROLL_PORT)?];
+        let held = [
+            listen(port).map_err(asked)?,
+            usual(ADMIN_PORT)?,
+            usual(WIKI_PORT)?,
+            usual(PAYROLL_PORT)?,
+        ];
         let [gateway, admin, wiki, payroll] =
-            held.each_ref().map(|l| l.local_addr().map_err(Trouble::file(config)));
+            held.each_ref().map(|listener| listener.local_addr().map_err(asked));
         Ok(Self { gateway: gateway?, admin: admin?, wiki: wiki?, payroll: payroll? })
     }
 

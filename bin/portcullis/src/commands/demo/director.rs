@@ -97,10 +97,10 @@ async fn attempt(world: &World, trials: &[Trial]) -> ExitCode {
     let mut failures = 0_usize;
     for trial in trials {
         match trial.attempt(&world.directory).await {
-            Ok(()) => say::line(format_args!("ok    {}", trial.title())),
+            Ok(()) => say::line(format_args!("ok    {}", trial.summary())),
             Err(difference) => {
                 failures += 1;
-                say::line(format_args!("FAIL  {}\n{trial}\n{difference}", trial.title()));
+                say::line(format_args!("FAIL  {}\n{trial}\n{difference}", trial.summary()));
             }
         }
     }

@@ -34,8 +34,14 @@ impl Trial {
         Self { title, command, expect }
     }
 
-    pub(super) fn title(&self) -> &str {
-        self.title
+    /// What is tried and what it answers, in one line.
+    pub(super) fn summary(&self) -> String {
+        let title = self.title;
+        match self.expect {
+            Expect::Status(status, text) => format!("{title}: {status}, `{text}`"),
+            Expect::NoConnection => format!("{title}: no connection"),
+            Expect::Prints(text) => format!("{title}: `{text}`"),
+        }
     }
 
     /// Runs the command in a directory, as a person would.
@@ -77,16 +83,10 @@ impl Trial {
     }
 }
 
-/// Title, command, answer: a comment before it says what to expect, so that all of it can be pasted.
+/// A comment that says what to expect, then the command: all of it can be pasted.
 impl fmt::Display for Trial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { title, command, expect } = self;
-        match expect {
-            Expect::Status(status, text) => writeln!(f, "# {title}: {status}, `{text}`")?,
-            Expect::NoConnection => writeln!(f, "# {title}: no connection")?,
-            Expect::Prints(text) => writeln!(f, "# {title}: `{text}`")?,
-        }
-        f.write_str(command)
+        write!(f, "# {}\n{}", self.summary(), self.command)
     }
 }
 

@@ -50,6 +50,11 @@ fn requests(port: u16) -> Vec<Trial> {
             Expect::Status(403, "device-not-managed"),
         ),
         Trial::new(
+            "ben of engineering reads no report at all",
+            payroll(&device("ben", "laptop-ben"), "/reports/2026-11"),
+            Expect::Status(403, "no-rule-allows"),
+        ),
+        Trial::new(
             "a header that claims to be the gateway's is refused at the door",
             wiki(&format!("{} -H 'X-Portcullis-User: root'", bearer("ana"))),
             Expect::Status(400, "malformed:reserved-header"),
@@ -117,7 +122,7 @@ fn hours(now: Timestamp) -> Result<[Trial; 2], Trouble> {
         Trial::new(
             "explained: at night she does not",
             explain(3, "deny")?,
-            Expect::Prints("finance-approves"),
+            Expect::Prints("office-hours"),
         ),
     ])
 }

@@ -17,6 +17,7 @@ pub(super) enum Trouble {
     Signature(jsonwebtoken::errors::Error),
     Configuration(Mistakes),
     File { path: PathBuf, source: std::io::Error },
+    PortTaken { port: u16, source: std::io::Error },
     AddressInUse { address: SocketAddr, config: PathBuf, source: std::io::Error },
     NotAnAddress { what: &'static str, config: PathBuf },
     Backend(String),
@@ -32,6 +33,7 @@ impl Trouble {
             | Self::Crypto(_)
             | Self::Signature(_)
             | Self::File { .. }
+            | Self::PortTaken { .. }
             | Self::AddressInUse { .. }
             | Self::NotAnAddress { .. }
             | Self::Backend(_)
@@ -56,6 +58,10 @@ impl fmt::Display for Trouble {
                 write!(f, "{} mistakes in the configuration", mistakes.len())
             }
             Self::File { path, source } => write!(f, "`{}`: {source}", path.display()),
+            Self::PortTaken { port, source } => write!(
+                f,
+                "cannot listen on port {port}: {source}; choose another with `--port`, or `--port 0`"
+            ),
             Self::AddressInUse { address, config, source } => write!(
                 f,
                 "cannot listen on `{address}`: {source}; end the program that listens there, or \

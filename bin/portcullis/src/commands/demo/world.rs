@@ -37,7 +37,7 @@ impl World {
         let directory = directory.canonicalize().map_err(Trouble::file(directory))?;
         let config = directory.join("portcullis.yaml");
         if !config.exists() {
-            let chosen = Addresses::choose(port, &config)?;
+            let chosen = Addresses::choose(port)?;
             pki::write_public(&config, configuration(&chosen).as_bytes())?;
         }
         let addresses = Addresses::read(&config)?;
