@@ -9,7 +9,7 @@ use document::{At, Level, Mistake, Mistakes, OneOrMany, Place};
 
 use crate::attribute::Reference;
 use crate::condition::Leaf;
-use crate::condition::read::{Names, Shape};
+use crate::condition::read::{self, Names, Shape};
 use crate::fingerprint::Fingerprint;
 use crate::index::Hosts;
 use crate::matcher::Matcher;
@@ -69,7 +69,12 @@ impl<'a> Builder<'a> {
         let (mut routes, mut of_route, mut hosts) = (Vec::new(), Vec::new(), Hosts::default());
         let mut names: HashMap<String, Place> = HashMap::new();
         for RouteSource { place, shape, forwarding, rules } in sources {
-            let RouteShape { name, hosts: names_of, paths, upstream, labels, mode } = shape;
+            let Some(RouteShape { name, hosts: names_of, paths, upstream, labels, mode }) = shape
+            else {
+                self.rules(rules, Mode::Enforce);
+                continue;
+            };
+            let mode = mode.map(|mode| source::mode(&mode, &mut self.mistakes));
             self.name("route", &name);
             if let Some(first) = names.insert(name.value.clone(), name.place.clone()) {
                 let message = format!("two routes are called `{}`", name.value);
@@ -201,7 +206,9 @@ impl<'a> Builder<'a> {
 
     fn rule(&mut self, source: RuleSource<'a>, mode: Mode) -> Option<Rule> {
         let RuleSource { place, shape, when } = source;
-        let RuleShape { id, allow, deny, mode: own_mode, until, help, .. } = shape;
+        // The condition of a rule whose rest is wrong is read all the same, for its mistakes.
+        let condition = when.map(|node| self.names.read(node, &mut self.mistakes));
+        let RuleShape { id, allow, deny, mode: own_mode, until, help, .. } = shape?;
         self.name("rule", &id);
         if let Some(first) = self.ids.insert(id.value.clone(), id.place.clone()) {
             let message = format!("two rules are called `{}`", id.value);
@@ -213,7 +220,7 @@ impl<'a> Builder<'a> {
         }
         let until = until.and_then(|until| self.until(&until));
         let action = self.effect(&id, allow, deny);
-        let condition = when.map(|node| self.names.read(node, &mut self.mistakes));
+        let own_mode = own_mode.map(|mode| source::mode(&mode, &mut self.mistakes));
         let (effect, action) = action?;
         let methods = self.methods(action.value.methods);
         let templates = match action.value.paths {
@@ -323,7 +330,10 @@ impl<'a> Builder<'a> {
         let mut facts = Vec::new();
         for (at, segment) in template.segments.iter().enumerate() {
             let Segment::Fact(name) = segment else { continue };
-            if let Some(attribute) = Reference::find(name).filter(Reference::fits_path) {
+            let found = Reference::find(name);
+            if found.is_none() {
+                self.mistakes.push(read::unknown_attribute(name, &template.place, &self.names));
+            } else if let Some(attribute) = found.filter(Reference::fits_path) {
                 let text = format!("is the segment `{{{name}}}` of `{template}`").into();
                 let place = template.place.clone();
                 facts.push(Leaf { attribute, matcher: Matcher::Segment(at), text, place });
@@ -343,7 +353,7 @@ impl<'a> Builder<'a> {
         if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.chars().all(fits) {
             let message = format!("`{text}` is no name for a {what}");
             let help = format!(
-                "names are made of letters, digits, `-`, `_` and `.`, at most {NAME_BYTES_MAX}"
+                "names are made of letters, digits, `-`, `_` and `.`, at most {NAME_BYTES_MAX} of them"
             );
             self.mistakes.push(Mistake::error("bad-name", &name.place, message).help(help));
         }

@@ -3,7 +3,7 @@
 use crate::suggest;
 
 /// The methods that policies can name, each a bit. The last bit stands for every other one.
-const NAMES: [&str; 26] = [
+pub(crate) const NAMES: [&str; 26] = [
     "GET",
     "HEAD",
     "POST",

@@ -228,3 +228,19 @@ impl Effect {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Forwarding;
+
+    #[test]
+    fn the_keys_of_forwarding_are_those_of_its_type() {
+        let schema = schemars::schema_for!(Forwarding);
+        let keys = schema.get("properties").and_then(|all| all.as_object()).expect("properties");
+        let mut keys: Vec<&str> = keys.keys().map(String::as_str).collect();
+        let mut ours = Forwarding::KEYS.to_vec();
+        keys.sort_unstable();
+        ours.sort_unstable();
+        assert_eq!(keys, ours);
+    }
+}

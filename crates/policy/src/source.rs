@@ -12,7 +12,8 @@ use crate::suggest;
 #[derive(Debug)]
 pub(crate) struct RuleSource<'a> {
     pub(crate) place: Place,
-    pub(crate) shape: RuleShape,
+    /// Absent where it is wrong: its mistakes are told already.
+    pub(crate) shape: Option<RuleShape>,
     pub(crate) when: Option<&'a Node>,
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct RuleShape {
     #[serde(default, rename = "when")]
     _when: IgnoredAny,
     #[serde(default)]
-    pub(crate) mode: Option<Mode>,
+    pub(crate) mode: Option<At<String>>,
     #[serde(default)]
     pub(crate) until: Option<At<String>>,
     #[serde(default)]
@@ -47,8 +48,7 @@ pub(crate) struct ActionShape {
 }
 
 /// Whether a rule counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// It counts.
     Enforce,
@@ -60,7 +60,8 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 pub(crate) struct RouteSource<'a> {
     pub(crate) place: Place,
-    pub(crate) shape: RouteShape,
+    /// Absent where it is wrong: its mistakes are told already.
+    pub(crate) shape: Option<RouteShape>,
     pub(crate) forwarding: Forwarding,
     pub(crate) rules: Vec<RuleSource<'a>>,
 }
@@ -77,17 +78,31 @@ pub(crate) struct RouteShape {
     #[serde(default)]
     pub(crate) labels: std::collections::BTreeMap<String, String>,
     #[serde(default)]
-    pub(crate) mode: Option<Mode>,
+    pub(crate) mode: Option<At<String>>,
 }
 
 const ROUTE_KEYS: [&str; 7] = ["name", "hosts", "paths", "upstream", "labels", "rules", "mode"];
 
-/// Reads a list of rules; those that are good are returned though others are not.
-pub(crate) fn rules<'a>(section: Option<&'a Node>, mistakes: &mut Mistakes) -> Vec<RuleSource<'a>> {
-    list(section, "rules", mistakes).iter().filter_map(|node| rule(node, mistakes)).collect()
+/// Reads a mode; one that is wrong is told and counts as `enforce`.
+pub(crate) fn mode(At { value, place }: &At<String>, mistakes: &mut Mistakes) -> Mode {
+    match value.as_str() {
+        "enforce" => Mode::Enforce,
+        "shadow" => Mode::Shadow,
+        _ => {
+            let message = format!("there is no mode `{value}`");
+            let help = suggest::among(value, ["enforce", "shadow"].into_iter());
+            mistakes.push(Mistake::error("unknown-mode", place, message).help(help));
+            Mode::Enforce
+        }
+    }
 }
 
-/// Reads the list of routes; those that are good are returned though others are not.
+/// Reads a list of rules; those that are wrong are among them, without their shape.
+pub(crate) fn rules<'a>(section: Option<&'a Node>, mistakes: &mut Mistakes) -> Vec<RuleSource<'a>> {
+    list(section, "rules", mistakes).iter().map(|node| rule(node, mistakes)).collect()
+}
+
+/// Reads the list of routes; those that are wrong are among them, without their shape.
 pub(crate) fn routes<'a>(
     section: Option<&'a Node>,
     mistakes: &mut Mistakes,
@@ -109,9 +124,8 @@ fn list<'a>(section: Option<&'a Node>, name: &str, mistakes: &mut Mistakes) -> &
     }
 }
 
-fn rule<'a>(node: &'a Node, mistakes: &mut Mistakes) -> Option<RuleSource<'a>> {
-    let shape: RuleShape = taken(node, mistakes)?;
-    Some(RuleSource { place: node.place.clone(), shape, when: node.get("when") })
+fn rule<'a>(node: &'a Node, mistakes: &mut Mistakes) -> RuleSource<'a> {
+    RuleSource { place: node.place.clone(), shape: taken(node, mistakes), when: node.get("when") }
 }
 
 fn route<'a>(node: &'a Node, mistakes: &mut Mistakes) -> Option<RouteSource<'a>> {
@@ -141,7 +155,8 @@ fn route<'a>(node: &'a Node, mistakes: &mut Mistakes) -> Option<RouteSource<'a>>
     let shape: Option<RouteShape> = taken(&part(ours), mistakes);
     let forwarding: Option<Forwarding> = taken(&part(forwarded), mistakes);
     let rules = rules(node.get("rules"), mistakes);
-    Some(RouteSource { place: node.place.clone(), shape: shape?, forwarding: forwarding?, rules })
+    let forwarding = forwarding.unwrap_or_default();
+    Some(RouteSource { place: node.place.clone(), shape, forwarding, rules })
 }
 
 fn taken<T: serde::de::DeserializeOwned>(node: &Node, mistakes: &mut Mistakes) -> Option<T> {

@@ -13,7 +13,7 @@ pub(crate) fn among<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone
 pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|name| (distance(word, name), name))
-        .filter(|(far, name)| *far <= 1.max(name.chars().count().min(word.chars().count()) / 3))
+        .filter(|(far, name)| *far <= name.chars().count().min(word.chars().count()) / 3)
         .min()
         .map(|(_, name)| name)
 }
@@ -71,7 +71,8 @@ mod tests {
         let known = ["user.groups", "user.email", "device.managed"];
         assert_eq!(nearest("user.group", known.into_iter()), Some("user.groups"));
         assert_eq!(nearest("colour", known.into_iter()), None);
-        assert_eq!(among("x", ["a", "b"].into_iter()), "did you mean `a`?");
+        assert_eq!(among("paht", ["path", "b"].into_iter()), "did you mean `path`?");
+        assert_eq!(among("min", ["is", "in"].into_iter()), "one of `is`, `in`");
         assert_eq!(among("colour", ["a", "b"].into_iter()), "one of `a`, `b`");
     }
 }

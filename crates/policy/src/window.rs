@@ -80,12 +80,10 @@ impl Window {
             return None;
         };
         let before = mistakes.len();
-        if entries.is_empty() {
-            let message = "`time` without a word holds always";
-            mistakes.push(
-                Mistake::error("empty-matcher", &node.place, message)
-                    .help(format!("write at least one of {}", crate::attribute::quoted(&KEYS))),
-            );
+        if entries.iter().all(|(key, _)| key.name == "zone") {
+            let message = "`time` without a window holds always";
+            let help = "write at least one of `days`, `between`, `after`, `before`, `not_on`";
+            mistakes.push(Mistake::error("empty-matcher", &node.place, message).help(help));
         }
         for (key, _) in entries {
             if !KEYS.contains(&&*key.name) {

@@ -62,7 +62,7 @@ fn rule_3_the_remedy_is_computed_and_carries_no_more_than_is_needed() {
     let weak = "user: {id: ana, groups: [eng]}, auth: {mfa: true, age: 9h}";
     let stale = ask(&set, weak, "POST https://ledger.test/");
     let Outcome::Challenge(remedy) = stale.outcome else { panic!("{stale:?}") };
-    let max_age = Some(Duration::from_secs(8 * 3600));
+    let max_age = Some(Duration::from_hours(8));
     assert_eq!(remedy, Remedy::StepUp { acr: None, max_age, mfa: false });
     assert_eq!(stale.reason, Reason::StepUpRequired);
 }

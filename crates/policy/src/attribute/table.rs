@@ -211,7 +211,7 @@ table! {
     "network.tls_version", Version, Nothing,
         "version of TLS, `\"1.2\"` or `\"1.3\"`; unknown without TLS",
         |s, _| read::network(s, |n| n.tls_version.map_or(Fact::Unknown, |v| read::word(read::tls(v))));
-    "request.method", Upper, Nothing,
+    "request.method", METHODS, Nothing,
         "the method",
         |s, _| read::word(s.action.method);
     "request.host", Lower, Nothing,
@@ -264,6 +264,7 @@ table! {
         read::custom;
 }
 
+const METHODS: Kind = Word(&crate::method::NAMES);
 const PERCENT: Kind = Number { min: 0, max: 100 };
 const USER_KIND: Kind = Word(&["human", "service"]);
 const METHOD: Kind =

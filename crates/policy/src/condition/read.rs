@@ -293,9 +293,7 @@ fn attribute(
     mistakes: &mut Mistakes,
 ) -> Option<Reference> {
     let Some(mut found) = Reference::find(name) else {
-        let message = format!("there is no attribute `{name}`");
-        let mistake = Mistake::error("unknown-attribute", place, message);
-        mistakes.push(mistake.help(advice(name, names)));
+        mistakes.push(unknown_attribute(name, place, names));
         return None;
     };
     if found.attribute.name == "request.header" {
@@ -307,6 +305,12 @@ fn attribute(
         found.parameter = header.as_str().into();
     }
     Some(found)
+}
+
+/// That there is no such attribute, and what was perhaps meant.
+pub(crate) fn unknown_attribute(name: &str, place: &Place, names: &Names<'_>) -> Mistake {
+    let message = format!("there is no attribute `{name}`");
+    Mistake::error("unknown-attribute", place, message).help(advice(name, names))
 }
 
 fn advice(name: &str, names: &Names<'_>) -> String {

@@ -274,12 +274,11 @@ impl Reader<'_> {
             Err(cause) => {
                 let cause = cause.to_string();
                 let last = cause.lines().last().unwrap_or_default();
-                let cause = last.trim().trim_start_matches("error: ").to_lowercase();
+                let cause = last.trim().trim_start_matches("error: ").trim_end_matches('.');
+                let cause = cause.to_lowercase();
                 let message = format!("the regular expression `{text}` does not compile: {cause}");
-                self.fail(
-                    Mistake::error("bad-pattern", &node.place, message)
-                        .help("mind that `\\` needs single quotes or none in YAML"),
-                )
+                let help = "put it in single quotes, with a `\\` before a sign that means itself";
+                self.fail(Mistake::error("bad-pattern", &node.place, message).help(help))
             }
         }
     }
