@@ -104,8 +104,12 @@ async fn x1_unfit_certificates_are_never_believed() {
     let good = Recipe::client().signed_by(&ca);
     assert_eq!(server.present("gw.test", &good).await, Ok("good"));
     for (what, identity, expected) in unfit_clients(&ca) {
-        let judged =
-            server.tls.snapshot().trust().unwrap().verify(&[identity.cert.clone()], pki::now());
+        let judged = server
+            .tls
+            .snapshot()
+            .trust()
+            .unwrap()
+            .verify(std::slice::from_ref(&identity.cert), pki::now());
         assert!(judged.is_err(), "{what}");
         let left = ErrorStack::get();
         assert!(left.errors().is_empty(), "{what} leaves {left} to the thread's next connection");
