@@ -9,7 +9,7 @@ mod commands;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    gateway::run_with(commands::verbs(), |chain| {
+    gateway::run_with(&commands::verbs(), |chain| {
         chain
             .filter(identity::Authenticate::new) // who: facts.subject
             .filter(posture::Assess::new) // what: facts.device

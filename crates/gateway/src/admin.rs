@@ -16,7 +16,6 @@ use upstream::Expiry;
 use crate::chain::Chain;
 use crate::live::Live;
 use crate::tls;
-use crate::tls;
 
 /// Answers the operator.
 pub(crate) struct Admin<C> {
@@ -30,12 +29,7 @@ impl<C: Chain> Admin<C> {
 
     fn serve(&self, path: &str) -> Response<Vec<u8>> {
         match path {
-            "/metrics" => {
-                let services = &self.live.services;
-                let listeners = self.live.listeners.iter().flatten();
-                tls::report(listeners, &services.metrics, services.clock.now());
-                text(StatusCode::OK, "text/plain; version=0.0.4", services.metrics.render())
-            }
+            "/metrics" => text(StatusCode::OK, "text/plain; version=0.0.4", self.metrics()),
             "/livez" => text(StatusCode::OK, "text/plain", "ok\n".to_owned()),
             "/readyz" => self.ready(),
             "/v1/config" => self.config(),
@@ -49,8 +43,8 @@ impl<C: Chain> Admin<C> {
         let now = self.live.services.clock.now();
         tls::report(self.live.listeners.iter().flatten(), metrics, now);
         let generation = self.live.generation();
-        for Expiry { role, name, not_after } in generation.upstreams.expiries() {
-            metrics.certificate_expiry(role, name, not_after.as_second());
+        for Expiry { role, name, ends } in generation.upstreams.expiries() {
+            metrics.certificate_expiry(role, name, ends.as_second());
         }
         for (issuer, issued) in generation.upstreams.revocation_lists() {
             metrics.revocation_age(issuer).set(now.duration_since(issued).as_secs_f64());

@@ -33,7 +33,7 @@ pub(crate) struct Record<'a> {
     #[serde(rename = "request.id")]
     pub(crate) request_id: String,
     #[serde(rename = "trace_id", skip_serializing_if = "Option::is_none")]
-    pub(crate) trace_id: Option<&'a str>,
+    pub(crate) trace_id: Option<String>,
     #[serde(rename = "client.address", skip_serializing_if = "Option::is_none")]
     pub(crate) client_address: Option<std::net::IpAddr>,
     #[serde(rename = "http.request.method", skip_serializing_if = "Option::is_none")]

@@ -56,17 +56,17 @@ pub trait App {
 pub fn run<C: Chain>(
     assemble: impl for<'a> Fn(Assembly<'a, ()>) -> Assembly<'a, C> + Send + Sync + 'static,
 ) -> ExitCode {
-    run_with(Vec::new(), assemble)
+    run_with(&[], assemble)
 }
 
 /// The same, with further verbs.
 pub fn run_with<C: Chain>(
-    verbs: Vec<Box<dyn Verb>>,
+    verbs: &[Box<dyn Verb>],
     assemble: impl for<'a> Fn(Assembly<'a, ()>) -> Assembly<'a, C> + Send + Sync + 'static,
 ) -> ExitCode {
     let assemble: Assemble<C> = Arc::new(assemble);
     let mut command = command();
-    for verb in &verbs {
+    for verb in verbs {
         command = command.subcommand(verb.command());
     }
     let matches = match command.try_get_matches() {
@@ -133,7 +133,7 @@ pub(crate) fn load<C: Chain>(
     document: &Document,
     assemble: &Assemble<C>,
 ) -> Result<Fresh<C>, Mistakes> {
-    let services = server::services(&generation::ground(document)?, Purpose::Look)?;
+    let services = server::services(generation::ground(document).ok().as_ref(), Purpose::Look)?;
     generation::build(1, document, &services, assemble)
 }
 
@@ -172,7 +172,7 @@ fn report(mistakes: &Mistakes, document: Option<&Document>, json: bool) -> ExitC
             eprint(&mistake.render(document));
         }
     }
-    if generation::fatal(mistakes) { ExitCode::from(EXIT_CONFIG) } else { ExitCode::SUCCESS }
+    if generation::fatal(mistakes) { ExitCode::from(EXIT_NO) } else { ExitCode::SUCCESS }
 }
 
 fn mistake_json(mistake: &document::Mistake) -> serde_json::Value {
@@ -233,10 +233,11 @@ fn usage(error: &clap::Error) -> ExitCode {
     if asked { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
 }
 
-/// Logs go to stderr. Pingora reports every failed handshake as an error with nothing that an
-/// operator could do: scanners would fill the disk.
+/// Logs go to stderr. Pingora reports failed handshakes and races for a pooled connection as errors,
+/// with nothing that an operator could do: scanners would fill the disk.
 fn start_log() {
-    let filter = "info,pingora_core::services::listening=off,pingora_core::server=warn,pingora_proxy=warn";
+    let filter = "info,pingora_core::services::listening=off,pingora_core::connectors=off,\
+                  pingora_core::server=warn,pingora_proxy=warn";
     let started = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter))
         .format_timestamp_millis()
         .try_init();

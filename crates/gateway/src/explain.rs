@@ -130,8 +130,8 @@ fn instant(matches: &ArgMatches) -> Result<Timestamp, Mistake> {
     };
     text.parse::<Timestamp>()
         .or_else(|_| text.parse::<jiff::Zoned>().map(|zoned| zoned.timestamp()))
-        .map_err(|_| {
-            wrong("at", format!("`{text}` is no instant"))
+        .map_err(|error| {
+            wrong("at", format!("`{text}` is no instant: {error}"))
                 .help("write `2026-11-23T22:00:00Z` or `2026-11-23T22:00[Asia/Taipei]`")
         })
 }
@@ -303,8 +303,8 @@ fn unknown_device(id: &str) -> Device {
 
 fn state(device: &mut Device, key: &str, value: &str) -> Result<(), Mistake> {
     let truth = || {
-        value.parse::<bool>().map(Some).map_err(|_| {
-            wrong("device-fact", format!("`{key}` is true or false, not `{value}`"))
+        value.parse::<bool>().map(Some).map_err(|error| {
+            wrong("device-fact", format!("`{key}` is true or false, not `{value}`: {error}"))
         })
     };
     match key {
@@ -320,7 +320,9 @@ fn state(device: &mut Device, key: &str, value: &str) -> Result<(), Mistake> {
         "os_version" => device.os_version = Some(value.into()),
         "os" => device.os = Some(os(value)?),
         "score" => {
-            let score = value.parse().map_err(|_| wrong("device-fact", "`score` is 0 to 100"))?;
+            let score = value
+                .parse()
+                .map_err(|error| wrong("device-fact", format!("`score` is 0 to 100: {error}")))?;
             device.score = Some(score);
         }
         other => {

@@ -108,83 +108,124 @@ pub(crate) fn build<C: Chain>(
 ) -> Result<Fresh<C>, Mistakes> {
     let mut mistakes = Mistakes::new();
     let mut warnings = Mistakes::new();
-    let now = services.clock.now();
-    let ground = take(ground(document), &mut mistakes);
-    let tls = ground.as_ref().map(|ground| listeners(ground, now, &mut mistakes, &mut warnings));
-    let metrics = Arc::clone(&services.metrics);
-    let kept = services.survivors.keep("upstreams", || upstream::Kept::new(metrics));
-    let upstreams = warned(
-        Upstreams::load(document.root.get("upstreams"), &kept, now),
-        &mut mistakes,
-        &mut warnings,
-    );
-    let limits = ground.as_ref().and_then(|ground| take(limits(ground, document), &mut mistakes));
-    let policy = warned(PolicySet::compile(source(document)), &mut mistakes, &mut warnings);
-    if let (Some(policy), Some(upstreams)) = (&policy, &upstreams) {
-        check_routes(policy, upstreams, &mut mistakes);
-    }
-    let signer = ground.as_ref().and_then(|_| {
-        take(Signer::load(services, now).map_err(|mistake| vec![mistake]), &mut mistakes)
-    });
-    let gathered = RefCell::default();
+    let parts = parts(document, services, &mut mistakes, &mut warnings);
     // Filters are built even where the policy has mistakes, so that theirs are told too.
-    let stand_in = policy.clone().map_or_else(empty_policy, Ok);
-    let assembled = match &stand_in {
-        Ok(policy) => {
-            let site = Site::Document { document, services, policy, gathered: &gathered };
-            Some(assemble(Assembly::begin(site)).finish())
-        }
-        Err(found) => {
-            mistakes.extend(found.iter().cloned());
-            None
-        }
-    };
-    let chain = assembled.and_then(|Assembled { chain, claimed, mistakes: found }| {
+    let policy = parts.policy.clone().map_or_else(empty_policy, Ok);
+    let gathered = RefCell::default();
+    let chain = take(policy, &mut mistakes).and_then(|policy| {
+        let site = Site::Document { document, services, policy: &policy, gathered: &gathered };
+        let Assembled { chain, claimed, mistakes: found } =
+            assemble(Assembly::begin(site)).finish();
         mistakes.extend(found);
         unclaimed(document, &claimed, &mut mistakes);
         chain
     });
-    let gathered: Gathered = gathered.into_inner();
-    let parts = (ground, tls, upstreams, policy, limits, signer, chain);
-    let (
-        Some(ground),
-        Some(tls),
-        Some(upstreams),
-        Some(policy),
-        Some(limits),
-        Some(signer),
-        Some(chain),
-    ) = parts
-    else {
-        return Err(sorted(mistakes));
-    };
-    if !mistakes.is_empty() {
-        return Err(sorted(mistakes));
+    let mut gathered: Gathered = gathered.into_inner();
+    gathered.warnings.extend(warnings);
+    match (parts.whole(), chain) {
+        (Some(whole), Some(chain)) if mistakes.is_empty() => {
+            Ok(whole.join(number, (document, services), chain, gathered))
+        }
+        _ => {
+            mistakes.extend(gathered.warnings);
+            Err(sorted(mistakes))
+        }
     }
-    let Gathered { warnings: found, mut files, mut tasks, endpoints, directories } = gathered;
-    warnings.extend(found);
-    files.extend(document.files.iter().map(|(path, _)| path.to_path_buf()));
-    files.extend(upstreams.files().iter().cloned());
-    files.extend(tls.iter().flatten().flat_map(TlsSnapshot::files).map(PathBuf::from));
-    tasks.push(("resolver".to_owned(), Box::pin(upstreams.resolver())));
-    tasks.push(("assertion keys".to_owned(), Box::pin(signer.tend(services))));
-    tasks.push(("assertion-keys".to_owned(), Box::pin(signer.tend(services))));
-    let routes = policy.routes().iter().map(|route| services.metrics.route(&route.name)).collect();
-    let endpoints = own::endpoints(&signer).into_iter().chain(endpoints).collect();
-    let generation = Generation {
-        number,
-        chain,
-        widest: upstreams.widest_profile(),
-        limits,
-        routes,
-        endpoints,
-        policy,
-        upstreams,
-        hsts: hsts(&ground.server),
-        server: ground.server,
-        signer,
-    };
-    Ok(Fresh { generation, tls, files, tasks, directories, warnings: sorted(warnings) })
+}
+
+/// What the gateway itself reads, as far as it could be read.
+struct Parts {
+    ground: Option<Ground>,
+    tls: Option<Vec<Option<TlsSnapshot>>>,
+    upstreams: Option<Upstreams>,
+    policy: Option<Arc<PolicySet>>,
+    limits: Option<Limits>,
+    signer: Option<Arc<Signer>>,
+}
+
+/// The same, all of it.
+struct Whole {
+    ground: Ground,
+    tls: Vec<Option<TlsSnapshot>>,
+    upstreams: Upstreams,
+    policy: Arc<PolicySet>,
+    limits: Limits,
+    signer: Arc<Signer>,
+}
+
+fn parts(
+    document: &Document,
+    services: &Services,
+    mistakes: &mut Mistakes,
+    warnings: &mut Mistakes,
+) -> Parts {
+    let now = services.clock.now();
+    let ground = take(ground(document), mistakes);
+    let tls = ground.as_ref().map(|ground| listeners(ground, now, mistakes, warnings));
+    let metrics = Arc::clone(&services.metrics);
+    let kept = services.survivors.keep("upstreams", || upstream::Kept::new(metrics));
+    let loaded = Upstreams::load(document.root.get("upstreams"), &kept, now);
+    let upstreams = warned(loaded, mistakes, warnings);
+    let limits = ground.as_ref().and_then(|ground| take(limits(ground, document), mistakes));
+    let policy = warned(PolicySet::compile(source(document)), mistakes, warnings);
+    if let (Some(policy), Some(upstreams)) = (&policy, &upstreams) {
+        check_routes(policy, upstreams, mistakes);
+    }
+    if let (Some(policy), Some(tls)) = (&policy, &tls) {
+        check_names(policy, tls, warnings);
+    }
+    let signer = ground.as_ref().and_then(|_| {
+        take(Signer::load(services, now).map_err(|mistake| vec![mistake]), mistakes)
+    });
+    Parts { ground, tls, upstreams, policy, limits, signer }
+}
+
+impl Parts {
+    fn whole(self) -> Option<Whole> {
+        let Self { ground, tls, upstreams, policy, limits, signer } = self;
+        Some(Whole {
+            ground: ground?,
+            tls: tls?,
+            upstreams: upstreams?,
+            policy: policy?,
+            limits: limits?,
+            signer: signer?,
+        })
+    }
+}
+
+impl Whole {
+    fn join<C>(
+        self,
+        number: u64,
+        (document, services): (&Document, &Services),
+        chain: C,
+        gathered: Gathered,
+    ) -> Fresh<C> {
+        let Self { ground: Ground { server, audit: _ }, tls, upstreams, policy, limits, signer } =
+            self;
+        let Gathered { warnings, mut files, mut tasks, endpoints, directories } = gathered;
+        files.extend(document.files.iter().map(|(path, _)| path.to_path_buf()));
+        files.extend(upstreams.files().iter().cloned());
+        files.extend(tls.iter().flatten().flat_map(TlsSnapshot::files).map(PathBuf::from));
+        tasks.push(("resolver".to_owned(), Box::pin(upstreams.resolver())));
+        tasks.push(("assertion-keys".to_owned(), Box::pin(signer.tend(services))));
+        let metrics = |route: &policy::Route| services.metrics.route(&route.name);
+        let generation = Generation {
+            number,
+            chain,
+            widest: upstreams.widest_profile(),
+            limits,
+            routes: policy.routes().iter().map(metrics).collect(),
+            endpoints: own::endpoints(&signer).into_iter().chain(endpoints).collect(),
+            policy,
+            upstreams,
+            hsts: hsts(&server),
+            server,
+            signer,
+        };
+        Fresh { generation, tls, files, tasks, directories, warnings: sorted(warnings) }
+    }
 }
 
 /// The names and schemas of the sections that the chain's filters read.
@@ -290,6 +331,24 @@ fn check_routes(policy: &PolicySet, upstreams: &Upstreams, mistakes: &mut Mistak
             Some(near) => mistake.help(format!("did you mean `{near}`?")),
             None => mistake.help("name it under `upstreams:`"),
         });
+    }
+}
+
+/// A host that no certificate covers cannot be reached by a client that verifies.
+fn check_names(policy: &PolicySet, tls: &[Option<TlsSnapshot>], warnings: &mut Mistakes) {
+    for route in policy.routes() {
+        let covered = |host: &str| {
+            // Any name will do for the one label that a wildcard stands for.
+            let name = host.replacen('*', "any", 1);
+            tls.iter().flatten().any(|snapshot| snapshot.covers(&name))
+        };
+        for host in route.hosts.iter().filter(|host| !covered(host)) {
+            let message = format!("no certificate of any listener covers `{host}`");
+            warnings.push(
+                Mistake::warning("host-not-covered", &route.place, message)
+                    .help("clients will refuse the connection: add a certificate for the host"),
+            );
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 use filter::{Context, RequestId, Stop};
 use jiff::Timestamp;
 use pingora::{Error, ErrorSource, ErrorType};
-use policy::{AuthMethod, Reason};
+use policy::{AuthMethod, Malformed, Reason};
 use upstream::Pick;
 
 use crate::audit::{DecisionPart, Record, ShadowPart, UpstreamPart, WhoPart};
@@ -103,8 +103,20 @@ impl Trail {
         }
         match error.esource() {
             ErrorSource::Upstream => {
-                self.fault(Reason::UpstreamUnreachable, error.to_string());
+                let reason = if unverified(error) {
+                    Reason::UpstreamUnverified
+                } else {
+                    Reason::UpstreamUnreachable
+                };
+                self.fault(reason, error.to_string());
                 self.error = Some(Cow::Borrowed(upstream_word(error)));
+            }
+            ErrorSource::Downstream | ErrorSource::Unset | ErrorSource::Internal
+                if malformed_body(error) =>
+            {
+                let stop = Stop::malformed(Malformed::Framing, error.to_string());
+                self.stopped = Some(Stopped::new("body", &stop));
+                self.error = Some(Cow::Borrowed("malformed"));
             }
             ErrorSource::Downstream => {
                 self.error.get_or_insert(Cow::Borrowed("client-gone"));
@@ -125,6 +137,20 @@ impl Trail {
 impl Attempt {
     pub(crate) fn new(pick: Pick) -> Self {
         Self { pick, began: Instant::now(), answered: None }
+    }
+}
+
+/// Whether it is the client's body that cannot be read.
+fn malformed_body(error: &Error) -> bool {
+    matches!(error.root_etype(), ErrorType::Custom("InvalidChunk"))
+}
+
+/// Whether the handshake failed because the backend is not who it should be.
+fn unverified(error: &Error) -> bool {
+    match error.etype() {
+        ErrorType::InvalidCert => true,
+        ErrorType::TLSHandshakeFailure => error.to_string().contains("certificate verify failed"),
+        _ => false,
     }
 }
 
@@ -186,6 +212,18 @@ impl<C: Chain> Passage<C> {
         if let Some(metrics) = self.route().and_then(|route| self.generation.routes.get(route.index())) {
             metrics.began();
             self.trail.active = true;
+            if let Some(kind) = self.stream_kind() {
+                metrics.stream_began(kind);
+            }
+        }
+    }
+
+    /// What kind of stream this is, if it is one.
+    fn stream_kind(&self) -> Option<&'static str> {
+        match self.cx.as_deref()?.request() {
+            filter::Canonical { websocket: true, .. } => Some("websocket"),
+            filter::Canonical { grpc: true, .. } => Some("grpc"),
+            filter::Canonical { .. } => None,
         }
     }
 
@@ -203,6 +241,12 @@ impl<C: Chain> Passage<C> {
         metrics.finished(method, self.trail.status.unwrap_or(0), elapsed);
         if self.trail.active {
             metrics.ended();
+            if let Some(kind) = self.stream_kind() {
+                metrics.stream_ended(kind, self.end_word());
+            }
+        }
+        if let Some(attempt) = &self.trail.upstream {
+            attempt.pick.finished(self.upstream_word());
         }
         let decision = self.decision_part();
         let reason_class = self.reason().class();
@@ -214,6 +258,24 @@ impl<C: Chain> Passage<C> {
         self.live.audit.write(&record);
     }
 
+    /// How a stream ended.
+    fn end_word(&self) -> &'static str {
+        match (&self.trail.error, &self.trail.stopped) {
+            (Some(Cow::Borrowed(word)), _) => word,
+            (_, Some(stopped)) => stopped.reason.class(),
+            (Some(Cow::Owned(_)) | None, None) => "done",
+        }
+    }
+
+    /// How the last attempt at a backend ended: `ok`, or the class of the reason.
+    fn upstream_word(&self) -> &'static str {
+        match (&self.trail.stopped, &self.trail.error) {
+            (Some(stopped), _) => stopped.reason.class(),
+            (None, Some(_)) => "client-gone",
+            (None, None) => "ok",
+        }
+    }
+
     fn compose<'a>(&'a self, decision: DecisionPart<'a>, duration_ms: f64) -> Record<'a> {
         let Trail { id, at, peer, method, target_raw, status, request_bytes, response_bytes, .. } =
             &self.trail;
@@ -223,7 +285,8 @@ impl<C: Chain> Passage<C> {
             timestamp: at.to_string(),
             event: "http.request",
             request_id: id.to_string(),
-            trace_id: cx.and_then(crate::forward::trace_id),
+            // Without a trace of the client's the request's own id is the trace.
+            trace_id: cx.and_then(crate::forward::trace_id).map(str::to_owned).or_else(|| cx.map(|_| id.to_string())),
             client_address: cx.map(Context::address).or(peer.map(|peer| peer.ip())),
             method: method.as_ref().map(http::Method::as_str),
             host: request.map(|request| &*request.host),

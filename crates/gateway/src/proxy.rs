@@ -250,7 +250,7 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
     async fn connected_to_upstream(
         &self,
         _session: &mut Session,
-        _reused: bool,
+        reused: bool,
         _peer: &HttpPeer,
         _fd: std::os::unix::io::RawFd,
         digest: Option<&Digest>,
@@ -265,6 +265,9 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
             None => Err(Error::explain(STOPPED, "no permit")),
             Some(Ok(())) => {
                 attempt.pick.reached();
+                if !reused {
+                    attempt.pick.connected(attempt.began.elapsed());
+                }
                 Ok(())
             }
             Some(Err(unverified)) => {
@@ -325,6 +328,11 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
         ctx: &mut Passage<C>,
     ) -> Result<()> {
         let Some(cx) = ctx.cx.as_deref() else { return Ok(()) };
+        if head.status == http::StatusCode::SWITCHING_PROTOCOLS && !cx.request().websocket {
+            let detail = "the backend switched protocols unasked".to_owned();
+            ctx.trail.fault(Reason::UpstreamUnreachable, detail);
+            return Err(Error::explain(STOPPED, "switched protocols unasked"));
+        }
         if let Some(attempt) = &mut ctx.trail.upstream {
             attempt.answered.get_or_insert_with(Instant::now);
         }
@@ -383,6 +391,9 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
         let response = match &ctx.trail.stopped {
             Some(Stopped { reason: Reason::TooLarge, .. }) => {
                 answer::body_too_large(&asking)
+            }
+            Some(Stopped { reason: Reason::Malformed(what), .. }) => {
+                answer::answer(&Stop::malformed(*what, ""), &asking)
             }
             Some(Stopped { reason: Reason::Internal, .. }) | None => answer::internal(&asking),
             Some(stopped) => answer::upstream_failure(&stopped.reason, timed_out(error), &asking),

@@ -29,6 +29,8 @@ use crate::live::Live;
 const POLL_EVERY: Duration = Duration::from_secs(30);
 /// How long files must be quiet before a change is taken.
 const QUIET_FOR: Duration = Duration::from_millis(100);
+/// How long that is waited for: a directory that is always written to must not starve a reload.
+const QUIET_WITHIN: Duration = Duration::from_secs(1);
 
 /// How the last reload went, for `/v1/config` and the metrics.
 #[derive(Debug, Default)]
@@ -122,7 +124,8 @@ impl<C: Chain> Reloader<C> {
     fn refuse(&self, now: Timestamp, mistakes: &Mistakes) {
         let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         let number = self.live.generation().number;
-        if self.live.reloads.last().mistakes != texts {
+        let news = self.live.reloads.last().mistakes != texts;
+        if news {
             for text in &texts {
                 log::error!("configuration refused: {text}");
             }
@@ -139,16 +142,16 @@ impl<C: Chain> Reloader<C> {
         let addresses = |server: &crate::conf::ServerConf| {
             server.listen.iter().map(|at| at.value.address.value).collect::<Vec<_>>()
         };
-        if addresses(&old.server) != addresses(&generation.server) {
-            log::warn!("`server.listen` changed: new addresses are listened on after a restart");
-        } else {
+        if addresses(&old.server) == addresses(&generation.server) {
             for (listener, snapshot) in self.live.listeners.iter().zip(tls) {
-                if let (Some(listener), Some(snapshot)) = (listener, snapshot) {
-                    if let Err(mistake) = listener.install(snapshot) {
-                        log::error!("{mistake}");
-                    }
+                if let (Some(listener), Some(snapshot)) = (listener, snapshot)
+                    && let Err(mistake) = listener.install(snapshot)
+                {
+                    log::error!("{mistake}");
                 }
             }
+        } else {
+            log::warn!("`server.listen` changed: new addresses are listened on after a restart");
         }
         for warning in &warnings {
             log::warn!("{warning}");
@@ -173,9 +176,12 @@ impl<C: Chain> Reloader<C> {
     }
 }
 
-/// Waits until nothing was told for a while.
+/// Waits until nothing was told for a while, but not for ever.
 async fn quiet(told: &mut mpsc::Receiver<()>) {
-    while let Ok(Some(())) = tokio::time::timeout(QUIET_FOR, told.recv()).await {}
+    let wait = async { while let Ok(Some(())) = tokio::time::timeout(QUIET_FOR, told.recv()).await {} };
+    if tokio::time::timeout(QUIET_WITHIN, wait).await.is_err() {
+        log::debug!("files go on changing: what is there now is taken");
+    }
 }
 
 /// What stands in each file: a hash, or nothing where it cannot be read.
@@ -202,9 +208,10 @@ struct Watch {
 impl Watch {
     fn begin(files: &[PathBuf], tell: &mpsc::Sender<()>) -> Self {
         let tell = tell.clone();
-        let made = notify::recommended_watcher(move |_event| {
+        let watched = files.to_vec();
+        let made = notify::recommended_watcher(move |event| {
             // A full channel holds a notice already.
-            if tell.try_send(()).is_err() {
+            if concerns(&event, &watched) && tell.try_send(()).is_err() {
                 log::trace!("a change is noticed already");
             }
         });
@@ -221,6 +228,26 @@ impl Watch {
             }
         }
         Self { _watcher: Some(watcher) }
+    }
+}
+
+/// Whether an event may have changed a watched file. Appending to a file that is not watched does
+/// not (the audit file often lies beside the configuration); anything that makes, renames or
+/// removes an entry may, since links are followed.
+fn concerns(event: &notify::Result<notify::Event>, watched: &[PathBuf]) -> bool {
+    let Ok(event) = event else { return true };
+    match event.kind {
+        notify::EventKind::Access(_) => false,
+        notify::EventKind::Modify(
+            notify::event::ModifyKind::Data(_) | notify::event::ModifyKind::Metadata(_),
+        ) => event.paths.iter().any(|path| {
+            watched.iter().any(|file| file.file_name() == path.file_name())
+        }),
+        notify::EventKind::Any
+        | notify::EventKind::Create(_)
+        | notify::EventKind::Modify(_)
+        | notify::EventKind::Remove(_)
+        | notify::EventKind::Other => true,
     }
 }
 

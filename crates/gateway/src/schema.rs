@@ -17,7 +17,7 @@ pub(crate) fn whole(claimed: &[Claimed]) -> String {
         ("include", schema_for!(OneOrMany<String>)),
         ("server", schema_for!(ServerConf)),
         ("upstreams", schema_for!(Vec<upstream::conf::UpstreamConf>)),
-        ("conditions", schema_for!(BTreeMap<String, Condition>)),
+        ("conditions", schema_for!(Conditions)),
         ("rules", schema_for!(Vec<Rule>)),
         ("routes", schema_for!(Vec<Route>)),
         ("audit", schema_for!(AuditConf)),
@@ -47,8 +47,13 @@ pub(crate) fn whole(claimed: &[Claimed]) -> String {
     format!("{whole:#}")
 }
 
+/// Conditions by name.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only the schema is wanted")]
+struct Conditions(BTreeMap<String, Condition>);
+
 /// A condition: a name, a combination, or attributes with their matchers.
-struct Condition;
+struct Condition(#[expect(dead_code, reason = "only the schema is wanted")] Value);
 
 impl JsonSchema for Condition {
     fn schema_name() -> std::borrow::Cow<'static, str> {

@@ -72,12 +72,14 @@ struct Leftovers {
     tasks: Vec<(String, filter::BoxFuture<'static, ()>)>,
 }
 
-/// Builds the services that outlive generations.
+/// Builds the services that outlive generations. Without a ground there is nothing to serve from,
+/// and the rest of the configuration can still be looked at for its mistakes.
 ///
 /// # Errors
 /// The state directory cannot be made, or a metric cannot be registered.
-pub(crate) fn services(ground: &Ground, purpose: Purpose) -> Result<Services, Mistakes> {
-    if purpose == Purpose::Serve {
+pub(crate) fn services(ground: Option<&Ground>, purpose: Purpose) -> Result<Services, Mistakes> {
+    let state_dir = ground.map(|ground| ground.server.state_dir.value.0.clone());
+    if let (Some(ground), Purpose::Serve) = (ground, purpose) {
         ground.make_state_dir().map_err(|mistake| vec![mistake])?;
     }
     let metrics = metrics::Metrics::new(env!("CARGO_PKG_VERSION"), cli::REVISION)
@@ -85,7 +87,7 @@ pub(crate) fn services(ground: &Ground, purpose: Purpose) -> Result<Services, Mi
     Ok(Services {
         clock: Arc::new(SystemClock),
         metrics: Arc::new(metrics),
-        state_dir: ground.server.state_dir.value.0.clone(),
+        state_dir: state_dir.unwrap_or_default(),
         health: HealthBoard::default(),
         survivors: Survivors::default(),
         purpose,
@@ -93,8 +95,11 @@ pub(crate) fn services(ground: &Ground, purpose: Purpose) -> Result<Services, Mi
 }
 
 fn prepare<C: Chain>(document: &Document, assemble: &Assemble<C>) -> Result<Prepared<C>, Mistakes> {
-    let ground = generation::ground(document)?;
-    let services = services(&ground, Purpose::Serve)?;
+    let Ok(ground) = generation::ground(document) else {
+        // The sections that stand are asked for their mistakes too.
+        return Err(cli::load(document, assemble).err().unwrap_or_default());
+    };
+    let services = services(Some(&ground), Purpose::Serve)?;
     let Fresh { generation, tls, files, tasks, directories: _, warnings } =
         generation::build(1, document, &services, assemble)?;
     for warning in &warnings {
@@ -209,20 +214,17 @@ fn add_listeners<C: Chain>(
     let mut public = Service::new("gateway".to_owned(), Front::new(gate, refusal(live)));
     for (At { value: listen, .. }, tls) in conf.listen.iter().zip(&live.listeners) {
         let address = listen.address.value.to_string();
-        match tls {
-            Some(tls) => {
-                let settings = tls.settings().map_err(|error| {
-                    let message = format!("TLS cannot be set up: {error}");
-                    Mistake::error("tls", &listen.address.place, message)
-                })?;
-                public.add_tls_with_settings(&address, None, settings);
-            }
-            None => {
-                let redirect = Redirect::new(Arc::clone(live), listen.redirect_port.unwrap_or(443));
-                let mut plain = Service::new("redirect".to_owned(), redirect);
-                plain.add_tcp(&address);
-                server.add_service(plain);
-            }
+        if let Some(tls) = tls {
+            let settings = tls.settings().map_err(|error| {
+                let message = format!("TLS cannot be set up: {error}");
+                Mistake::error("tls", &listen.address.place, message)
+            })?;
+            public.add_tls_with_settings(&address, None, settings);
+        } else {
+            let redirect = Redirect::new(Arc::clone(live), listen.redirect_port.unwrap_or(443));
+            let mut plain = Service::new("redirect".to_owned(), redirect);
+            plain.add_tcp(&address);
+            server.add_service(plain);
         }
     }
     server.add_service(public);
@@ -387,7 +389,6 @@ impl<C: Chain> BackgroundService for Keeper<C> {
 impl<C: Chain> Keeper<C> {
     /// Ends the process as soon as nothing is in flight; Pingora itself would sleep for the whole
     /// time, and ends what is left when that is over.
-    #[expect(clippy::exit, reason = "Pingora's main thread sleeps and cannot be woken")]
     async fn end_when_idle(&self) {
         let deadline = tokio::time::Instant::now() + self.drain;
         let mut look = tokio::time::interval(DRAIN_LOOK_EVERY);
