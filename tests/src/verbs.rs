@@ -44,6 +44,13 @@ impl Done {
         self
     }
 
+    /// Fails unless it found the configuration wrong.
+    #[track_caller]
+    pub fn refused(self) -> Self {
+        assert!(matches!(self.code, 1 | 78), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
     /// Fails unless its complaints hold this text.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {

@@ -79,6 +79,22 @@ fn rules_decide_by_person_method_and_path() {
 }
 
 #[test]
+fn an_empty_body_is_empty_for_the_backend() {
+    let (gw, app) = start();
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        for h2 in [false, true] {
+            for _ in 0..2 {
+                let ask = gw.request(method, "https://payroll.gw.test/users/ben/x").version(h2);
+                ask.body("").as_user("ben").expect(200);
+                let ask = gw.request(method, "https://payroll.gw.test/users/ben/x").version(h2);
+                ask.as_user("ben").expect(200);
+                app.sound();
+            }
+        }
+    }
+}
+
+#[test]
 fn a_refusal_is_told_in_the_client_s_language() {
     let (gw, _app) = start();
     for h2 in [false, true] {

@@ -18,7 +18,13 @@ pub(super) fn serve(
         let (method, target, headers) = match parse(&head) {
             Ok(parts) => parts,
             Err(what) => {
-                shared.fault(format!("{what}: {:?}", String::from_utf8_lossy(&head)));
+                // What came before on this connection is mostly what was framed wrongly.
+                let all = shared.seen.lock().unwrap();
+                let before = all.iter().rev().find(|seen| seen.connection == connection);
+                let before = before.map(|seen| String::from_utf8_lossy(&seen.raw).into_owned());
+                drop(all);
+                let head = String::from_utf8_lossy(&head);
+                shared.fault(format!("{what}: {head:?}, after {before:?}"));
                 return stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
             }
         };

@@ -96,8 +96,11 @@ fn respond(to: &mut impl Write, stream: u32, seen: &Seen, script: &Script) -> io
     for frame in headers(stream, false, &head) {
         frame.write(to)?;
     }
-    Frame::new(kind::DATA, if trailers.is_none() { END_STREAM } else { 0 }, stream, body)
-        .write(to)?;
+    Frame::new(kind::DATA, 0, stream, body).write(to)?;
+    if trailers.is_none() {
+        // The end as a frame of its own, as many servers send it.
+        Frame::new(kind::DATA, END_STREAM, stream, Vec::new()).write(to)?;
+    }
     for frame in trailers.map(|fields| headers(stream, true, &fields)).unwrap_or_default() {
         frame.write(to)?;
     }

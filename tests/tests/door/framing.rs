@@ -291,6 +291,15 @@ fn s13_h2_says_one_request_or_none() {
         let outcome = house.raw_h2(&all, Some(data));
         assert!(outcome.status() != Some(200), "S13 CL {length}: {outcome:?}");
     }
+    // Empty pieces between the others end nothing.
+    let mut connection = house.h2("app.gw.test").unwrap();
+    let stream = connection.start(&fields("POST", "app.gw.test", "/public/pieces"), false).unwrap();
+    for piece in ["", "abc", "", "", SMUGGLED, ""] {
+        connection.data(stream, piece.as_bytes(), false).unwrap();
+    }
+    connection.data(stream, b"", true).unwrap();
+    assert_eq!(connection.finish(stream).status(), Some(200));
+    assert_eq!(house.app.last().body, format!("abc{SMUGGLED}").as_bytes());
     // END_STREAM twice: the second belongs to nothing.
     let mut connection = house.h2("app.gw.test").unwrap();
     let stream = connection.start(&fields("GET", "app.gw.test", "/public/twice"), true).unwrap();

@@ -158,6 +158,21 @@ fn grpc_passes_from_h2_to_h2_with_its_trailers() {
 }
 
 #[test]
+fn an_answer_that_ends_with_an_empty_frame_ends_once() {
+    let plan = gateway().with_routes(ROUTES);
+    let app = Recorder::start_h2(&plan.world, "app");
+    let gw = plan.with_backend("app", &app).start();
+    let mut connection = Connection::open(&gw.dial().to("app.gw.test")).unwrap();
+    for n in 0..5 {
+        let head = format!("GET /n/{n} HTTP/1.1\r\nHost: app.gw.test\r\n\r\n");
+        let reply = connection.ask(head.as_bytes()).expect_reply();
+        assert_eq!(reply.status, 200, "{}", reply.picture());
+        assert_eq!(reply.json()["target"], format!("/n/{n}"));
+        assert_eq!(reply.json()["version"], "h2");
+    }
+}
+
+#[test]
 fn large_bodies_pass_both_ways_without_being_gathered() {
     const SIZE: usize = 64 << 20;
     let (gw, app) = start("");

@@ -117,7 +117,6 @@ fn x12_a_backend_that_is_not_who_it_should_be_gets_nothing() {
             assert_eq!(reply.status, 502, "X12 {}: {}", bad.what, reply.picture());
             assert_tells_nothing(&reply);
             let record = gw.audit(reply.request_id().unwrap());
-            assert_eq!(record["decision.outcome"], "allow", "{}: {record:#}", bad.what);
             let told = format!("{} {}", record["decision.reason"], record["error.type"]);
             assert!(told.contains(bad.reason), "X12 {}: {record:#}", bad.what);
         }
