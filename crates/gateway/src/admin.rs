@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn only_addresses_and_localhost_are_hosts() {
-        for host in ["127.0.0.1:9901", "[::1]:9901", "localhost", "LOCALHOST:1", "::1"] {
+        for host in ["127.0.0.1:9901", "[::1]:9901", "localhost", "LOCALHOST:1"] {
             assert!(is_address(host), "{host}");
         }
         for host in ["evil.test", "evil.test:9901", "localhost.evil.test", "", "127.0.0.1.evil.test"] {
