@@ -4,6 +4,8 @@
 //! factor, a managed device and an hour of the day. The request is one that only the last rule of
 //! its route allows. `cargo bench -p policy`; every figure is the least of several rounds.
 
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use document::{At, Level, Mistake, Mistakes, OneOrMany, Place};
 
 use crate::attribute::Reference;
-use crate::condition::Leaf;
 use crate::condition::read::{self, Names, Shape};
+use crate::condition::{Leaf, Written};
 use crate::fingerprint::Fingerprint;
 use crate::index::Hosts;
 use crate::matcher::Matcher;
 use crate::method::Methods;
 use crate::set::{
-    Arm, Effect, Entry, Forwarding, PolicySet, Route, RouteId, Rule, RuleId, Rules, Source,
+    Arm, Effect, Entry, Forwarding, PolicySet, Route, RouteId, Rule, RuleId, RuleText, Rules,
+    Source,
 };
 use crate::source::{self, ActionShape, Mode, RouteShape, RouteSource, RuleShape, RuleSource};
 use crate::template::{Segment, Template};
@@ -91,7 +92,9 @@ impl<'a> Builder<'a> {
             for (host, at) in &hosts_of {
                 for template in &templates {
                     let slot = hosts.slot(host, template);
-                    if let Some(first) = slot.first().and_then(|id| routes.get(id.index())) {
+                    if let Some(first) =
+                        slot.as_slice().first().and_then(|id| routes.get(id.index()))
+                    {
                         let first: &Route = first;
                         let message = format!(
                             "`{host}{template}` is served by the route `{}` already",
@@ -102,7 +105,7 @@ impl<'a> Builder<'a> {
                                 .help("give one of the routes another host or path")
                                 .related(&first.place, "the other route"),
                         );
-                    } else if slot.is_empty() {
+                    } else if slot.as_slice().is_empty() {
                         slot.push(id);
                     }
                 }
@@ -194,7 +197,7 @@ impl<'a> Builder<'a> {
             .iter()
             .filter_map(|id| self.rules.get(id.0 as usize).map(|rule| (*id, rule)))
             .collect();
-        by_name.sort_by_key(|(_, rule)| &rule.name);
+        by_name.sort_by_key(|(_, rule)| &rule.written.name);
         for (id, rule) in by_name {
             for (number, arm) in (0..).zip(&rule.arms) {
                 let entry = Entry { methods: rule.methods, rule: id, arm: number };
@@ -241,16 +244,15 @@ impl<'a> Builder<'a> {
         if effect == Effect::Allow && !identity {
             self.mistakes.push(lint::open_to_all(&id));
         }
+        let written = RuleText { name: id.value.into(), place, help: help.map(Into::into) };
         Some(Rule {
-            name: id.value.into(),
-            place,
             effect,
             shadow: own_mode.unwrap_or(mode) == Mode::Shadow,
             methods,
-            arms,
             when,
             until,
-            help: help.map(Into::into),
+            arms,
+            written: Box::new(written),
         })
     }
 
@@ -336,7 +338,8 @@ impl<'a> Builder<'a> {
             } else if let Some(attribute) = found.filter(Reference::fits_path) {
                 let text = format!("is the segment `{{{name}}}` of `{template}`").into();
                 let place = template.place.clone();
-                facts.push(Leaf { attribute, matcher: Matcher::Segment(at), text, place });
+                let written = Box::new(Written { text, place });
+                facts.push(Leaf { attribute, matcher: Arc::new(Matcher::Segment(at)), written });
             } else {
                 let message = format!("the path `{template}` names `{name}`, which is no text");
                 let help = "paths can name attributes that are text, such as `{user.id}`";

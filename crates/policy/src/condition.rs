@@ -30,7 +30,7 @@ pub(crate) enum Condition {
     /// A condition of `conditions:`, shared by all who name it.
     Named(Arc<Named>),
     /// A comparison.
-    Leaf(Box<Leaf>),
+    Leaf(Leaf),
 }
 
 /// A condition of `conditions:`.
@@ -44,8 +44,15 @@ pub(crate) struct Named {
 #[derive(Debug)]
 pub(crate) struct Leaf {
     pub(crate) attribute: Reference,
-    pub(crate) matcher: Matcher,
-    /// The matcher as written.
+    /// Shared by all comparisons that are written alike.
+    pub(crate) matcher: Arc<Matcher>,
+    pub(crate) written: Box<Written>,
+}
+
+/// A comparison as it was written: for explanations, and not touched by decisions.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The matcher.
     pub(crate) text: Box<str>,
     pub(crate) place: Place,
 }

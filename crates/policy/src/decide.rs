@@ -146,7 +146,7 @@ impl<'a> Question<'a> {
             match (rule.effect, found.truth) {
                 (Effect::Allow, Truth::True | Truth::Open) => tally.allow = Some(entry.rule),
                 (Effect::Allow, Truth::False | Truth::Unknown) => {
-                    if tally.help.is_none() && rule.help.is_some() {
+                    if tally.help.is_none() && rule.written.help.is_some() {
                         tally.help = Some(entry.rule);
                     }
                 }
@@ -251,7 +251,7 @@ impl Answer {
             }
             Self::Deny { reason, rule, help } => (Outcome::Deny, reason, rule, help),
         };
-        let help = help.and_then(|rule| set.rule(rule)).and_then(|rule| rule.help.clone());
+        let help = help.and_then(|rule| set.rule(rule)).and_then(|rule| rule.written.help.clone());
         Decision { outcome, reason, rule, route: Some(route), shadow, help }
     }
 }

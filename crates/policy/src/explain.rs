@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::condition::{Condition, Finding, Leaf, Lens, Scope};
+use crate::condition::{Condition, Finding, Leaf, Lens, Scope, Written};
 use crate::decide::{Question, decide};
 use crate::decision::{Decision, Outcome, Remedy, Shadow};
 use crate::set::{Entry, PolicySet, Rule, RuleId, Rules};
@@ -193,11 +193,11 @@ fn finding(
     let template = rule.arms.get(arm as usize).filter(|_| action).map(|arm| &arm.template);
     let scope = question.scope(template, Lens::default());
     RuleFinding {
-        id: rule.name.to_string(),
+        id: rule.written.name.to_string(),
         effect: rule.effect.word(),
         mode: if rule.shadow { "shadow" } else { "enforce" },
         global,
-        place: rule.place.to_string(),
+        place: rule.written.place.to_string(),
         action: Truth::from(action).word(),
         condition: weighed.truth.word(),
         expired: rule.until.is_some_and(|until| question.now >= until),
@@ -206,7 +206,8 @@ fn finding(
 }
 
 fn because<'a>(leaf: &'a Leaf, rule: &Rule, scope: &Scope<'a>) -> Because {
-    let Leaf { attribute, matcher: _, text, place } = leaf;
+    let Leaf { attribute, matcher: _, written } = leaf;
+    let Written { text, place } = &**written;
     let header = attribute.attribute.name == "request.header";
     let actual = match attribute.attribute.name {
         "time" => scope.now.to_string(),
@@ -230,7 +231,7 @@ fn within<'a>(condition: &'a Condition, leaf: &Leaf, name: Option<&'a str>) -> O
             parts.iter().find_map(|part| within(part, leaf, name))
         }
         Condition::Named(named) => within(&named.condition, leaf, Some(&named.name)),
-        Condition::Leaf(own) => std::ptr::eq(&raw const **own, leaf).then_some(name).flatten(),
+        Condition::Leaf(own) => std::ptr::eq(own, leaf).then_some(name).flatten(),
     }
 }
 

@@ -26,6 +26,11 @@ impl Fingerprint {
         }
     }
 
+    /// The number itself.
+    pub(crate) fn key(&self) -> u128 {
+        self.0
+    }
+
     pub(crate) fn finish(&self) -> Box<str> {
         format!("{:032x}", self.0).into()
     }

@@ -9,14 +9,15 @@
 
 use std::collections::HashMap;
 
+use crate::quick;
 use crate::set::RouteId;
 use crate::template::{Segment, Segments, Template, decode};
 
 /// Routes by host and path.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
-    exact: HashMap<Box<str>, Tree<RouteId>>,
-    wildcard: HashMap<Box<str>, Tree<RouteId>>,
+    exact: HashMap<Box<str>, Tree<RouteId>, quick::Build>,
+    wildcard: HashMap<Box<str>, Tree<RouteId>, quick::Build>,
 }
 
 /// What templates lead to.
@@ -25,21 +26,36 @@ pub(crate) struct Tree<T> {
     root: Node<T>,
 }
 
+/// A place in the tree. What is looked at together lies together: hashes of the names first, then
+/// the one child whose hash fits.
 #[derive(Debug)]
 struct Node<T> {
-    few: Vec<(Box<str>, Self)>,
-    many: HashMap<Box<str>, Self>,
+    hashes: Vec<u32>,
+    /// Parallel to `hashes`.
+    children: Vec<(Box<str>, Self)>,
+    /// Positions in `children`, one more than they are, by hash; zero is free. Empty while there
+    /// are few children.
+    table: Vec<u32>,
     one: Option<Box<Self>>,
-    here: Vec<T>,
-    rest: Vec<T>,
+    here: Slot<T>,
+    rest: Slot<T>,
 }
 
-/// Up to this many literal children are compared one by one; more are hashed.
-const FEW_MAX: usize = 8;
+/// What stands under one template; mostly a single thing, which then needs no other memory.
+#[derive(Debug, Default)]
+pub(crate) enum Slot<T> {
+    #[default]
+    None,
+    One(T),
+    Many(Vec<T>),
+}
+
+/// Up to this many hashes are compared one by one; more have a table.
+const FEW_MAX: usize = 16;
 
 impl Hosts {
     /// The slot of a host and template, to add a route to.
-    pub(crate) fn slot(&mut self, host: &str, template: &Template) -> &mut Vec<RouteId> {
+    pub(crate) fn slot(&mut self, host: &str, template: &Template) -> &mut Slot<RouteId> {
         let (table, key) = match host.strip_prefix("*.") {
             Some(parent) => (&mut self.wildcard, parent),
             None => (&mut self.exact, host),
@@ -71,7 +87,7 @@ impl Hosts {
 
 impl<T> Tree<T> {
     /// The slot of a template, to add to.
-    pub(crate) fn slot(&mut self, template: &Template) -> &mut Vec<T> {
+    pub(crate) fn slot(&mut self, template: &Template) -> &mut Slot<T> {
         let mut node = &mut self.root;
         for segment in &template.segments {
             node = match segment {
@@ -97,29 +113,84 @@ impl<T> Tree<T> {
     }
 }
 
+impl<T> Slot<T> {
+    pub(crate) fn push(&mut self, value: T) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::One(value),
+            Self::One(first) => Self::Many(vec![first, value]),
+            Self::Many(mut all) => {
+                all.push(value);
+                Self::Many(all)
+            }
+        };
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        match self {
+            Self::None => &[],
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+        }
+    }
+}
+
 impl<T> Node<T> {
     fn literal(&mut self, text: &str) -> &mut Self {
-        if self.many.is_empty() && self.few.len() >= FEW_MAX {
-            self.many = self.few.drain(..).collect();
-        }
-        if !self.many.is_empty() {
-            return self.many.entry(text.into()).or_default();
-        }
-        let at = self.few.iter().position(|(name, _)| **name == *text).unwrap_or_else(|| {
-            let at = self.few.len();
-            self.few.push((text.into(), Self::default()));
-            at
+        let hash = quick::of(text);
+        let at = self.position(hash, text).unwrap_or_else(|| {
+            self.hashes.push(hash);
+            self.children.push((text.into(), Self::default()));
+            if self.children.len() > FEW_MAX {
+                self.enter();
+            }
+            self.children.len().saturating_sub(1)
         });
         #[expect(clippy::indexing_slicing, reason = "the position was found or made above")]
-        &mut self.few[at].1
+        &mut self.children[at].1
+    }
+
+    /// Enters the last child into the table, which is kept at most half full.
+    fn enter(&mut self) {
+        let from = if self.table.len() < self.children.len().saturating_mul(2) {
+            self.table = vec![0; self.children.len().saturating_mul(4).next_power_of_two()];
+            0
+        } else {
+            self.children.len().saturating_sub(1)
+        };
+        let mask = self.table.len().saturating_sub(1);
+        for (position, hash) in (1..).zip(&self.hashes).skip(from) {
+            let mut slot = *hash as usize & mask;
+            while self.table.get(slot).is_some_and(|taken| *taken != 0) {
+                slot = slot.wrapping_add(1) & mask;
+            }
+            if let Some(free) = self.table.get_mut(slot) {
+                *free = position;
+            }
+        }
+    }
+
+    fn position(&self, hash: u32, text: &str) -> Option<usize> {
+        let is = |at: usize| {
+            self.hashes.get(at) == Some(&hash)
+                && self.children.get(at).is_some_and(|(name, _)| **name == *text)
+        };
+        if self.table.is_empty() {
+            return (0..self.hashes.len()).find(|at| is(*at));
+        }
+        let mask = self.table.len().saturating_sub(1);
+        let mut slot = hash as usize & mask;
+        loop {
+            let at = (*self.table.get(slot)? as usize).checked_sub(1)?;
+            if is(at) {
+                return Some(at);
+            }
+            slot = slot.wrapping_add(1) & mask;
+        }
     }
 
     fn child(&self, text: &str) -> Option<&Self> {
-        if self.many.is_empty() {
-            self.few.iter().find(|(name, _)| **name == *text).map(|(_, node)| node)
-        } else {
-            self.many.get(text)
-        }
+        let at = self.position(quick::of(text), text)?;
+        self.children.get(at).map(|(_, node)| node)
     }
 
     fn first(&self, mut segments: Segments<'_>) -> Option<&T> {
@@ -130,9 +201,9 @@ impl<T> Node<T> {
                     .and_then(|child| child.first(segments.clone()))
                     .or_else(|| one.and_then(|child| child.first(segments)))
             }
-            None => self.here.first(),
+            None => self.here.as_slice().first(),
         };
-        found.or_else(|| self.rest.first())
+        found.or_else(|| self.rest.as_slice().first())
     }
 
     fn each<'t>(&'t self, mut segments: Segments<'_>, see: &mut impl FnMut(&'t T)) {
@@ -146,14 +217,14 @@ impl<T> Node<T> {
                     child.each(segments, see);
                 }
             }
-            None => self.here.iter().for_each(&mut *see),
+            None => self.here.as_slice().iter().for_each(&mut *see),
         }
-        self.rest.iter().for_each(&mut *see);
+        self.rest.as_slice().iter().for_each(see);
     }
 
     /// Where a segment leads: by its own name, and as any segment that is not empty.
     fn children(&self, segment: &str) -> (Option<&Self>, Option<&Self>) {
-        let named = !(self.few.is_empty() && self.many.is_empty());
+        let named = !self.hashes.is_empty();
         let literal = if named { decode(segment).and_then(|text| self.child(&text)) } else { None };
         (literal, self.one.as_deref().filter(|_| !segment.is_empty()))
     }
@@ -167,7 +238,14 @@ impl<T> Default for Tree<T> {
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { few: vec![], many: HashMap::new(), one: None, here: vec![], rest: vec![] }
+        Self {
+            hashes: vec![],
+            children: vec![],
+            table: vec![],
+            one: None,
+            here: Slot::None,
+            rest: Slot::None,
+        }
     }
 }
 
@@ -191,7 +269,7 @@ mod tests {
             ["/", "/**", "/a", "/a/**", "/*", "/{x}/b", "/a/b", "/a/*", "/*/*", "/a/b/**"]
                 .map(str::to_owned)
                 .to_vec();
-        texts.extend((0..20).map(|i| format!("/a/n{i}/**")));
+        texts.extend((0..300).map(|i| format!("/a/n{i}/**")));
         let mut tree = Tree::default();
         for text in &texts {
             tree.slot(&template(text)).push(text.clone());

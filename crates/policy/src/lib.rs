@@ -29,6 +29,7 @@ mod index;
 mod lint;
 mod matcher;
 mod method;
+mod quick;
 mod remedy;
 mod source;
 mod suggest;

@@ -166,6 +166,20 @@ impl Operand {
 }
 
 fn any(fact: &Fact<'_>, operands: &[Operand]) -> Truth {
+    // Lists of texts, such as groups, are the most frequent and are worth a way of their own.
+    if let Fact::Texts(values) = fact {
+        let is = |operand: &Operand| match operand {
+            Operand::Text(wanted) => Some(values.contains(wanted)),
+            Operand::Bool(_)
+            | Operand::Number(_)
+            | Operand::Span(_)
+            | Operand::Version(_)
+            | Operand::Network(_) => None,
+        };
+        if let Some(any) = operands.iter().try_fold(false, |any, o| Some(any || is(o)?)) {
+            return any.into();
+        }
+    }
     fact.any(|value| {
         operands.iter().fold(Truth::False, |any, operand| any.or(operand.equals(value)))
     })

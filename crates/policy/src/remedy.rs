@@ -127,7 +127,7 @@ fn demands<'a>(question: &Question<'a>, lens: Lens) -> Option<(RuleId, Need<'a>)
                     need.condition(condition, true, &scope, &opened);
                 }
                 let better = best.as_ref().is_none_or(|(_, other, least)| {
-                    (need.rank(), &rule.name) < (least.rank(), &other.name)
+                    (need.rank(), &rule.written.name) < (least.rank(), &other.written.name)
                 });
                 if better {
                     best = Some((entry.rule, rule, need));
@@ -229,7 +229,7 @@ impl<'a> Need<'a> {
     }
 
     fn step_up(&mut self, leaf: &'a Leaf, want: bool, scope: &Scope<'a>) {
-        let Matcher::Words(clauses) = &leaf.matcher else { return };
+        let Matcher::Words(clauses) = &*leaf.matcher else { return };
         let one_factor = scope.facts.auth().is_none_or(|auth| auth.mfa != Some(true));
         for clause in clauses {
             match (leaf.attribute.attribute.name, clause) {

@@ -121,16 +121,22 @@ pub(crate) struct Entry {
 /// A rule, compiled.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    pub(crate) name: Box<str>,
-    pub(crate) place: Place,
     pub(crate) effect: Effect,
     pub(crate) shadow: bool,
     pub(crate) methods: Methods,
-    /// One for each path.
-    pub(crate) arms: Box<[Arm]>,
     pub(crate) when: Option<Condition>,
     /// The first instant at which it no longer holds.
     pub(crate) until: Option<Timestamp>,
+    /// One for each path.
+    pub(crate) arms: Box<[Arm]>,
+    pub(crate) written: Box<RuleText>,
+}
+
+/// What a rule says of itself: not touched by decisions that allow.
+#[derive(Debug)]
+pub(crate) struct RuleText {
+    pub(crate) name: Box<str>,
+    pub(crate) place: Place,
     pub(crate) help: Option<Box<str>>,
 }
 
@@ -200,7 +206,7 @@ impl PolicySet {
 
     /// A rule's name; empty for an id of another set.
     pub fn rule_name(&self, id: RuleId) -> &str {
-        self.rule(id).map_or("", |rule| &rule.name)
+        self.rule(id).map_or("", |rule| &rule.written.name)
     }
 
     /// 128-bit FNV-1a of the source, 32 hex digits: names the policy in audit records.

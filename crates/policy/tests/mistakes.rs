@@ -65,8 +65,8 @@ fn conditions_have_limits() {
     assert_eq!(chain(32), "");
     assert!(chain(40).contains("nested more than 64 deep"), "{}", chain(40));
 
-    let doubled: String =
-        (1..14).map(|i| format!("  c{i}: {{any: [c{0}, c{0}]}}\n", i - 1)).collect();
+    let doubled = (1..14).map(|i| format!("  c{i}: {{any: [c{0}, c{0}]}}", i - 1));
+    let doubled: String = doubled.flat_map(|line| [line, "\n".to_owned()]).collect();
     let route = "{name: a, hosts: a.test, upstream: u, rules: [{id: r, allow: {}, when: c13}]}";
     let text = format!("conditions:\n  c0: {{user.id: x}}\n{doubled}routes:\n- {route}\n");
     let many = "p.yaml:18:74: error: the condition makes more than 4096 comparisons [too-many]; \

@@ -147,9 +147,9 @@ fn build<'a>(rules: impl Iterator<Item = &'a (usize, Made)>) -> Arc<PolicySet> {
         let when = &made.when;
         let line = format!("- {{id: r{number}, {effect}: {{{action}}}, when: {when}{mode}}}\n");
         if made.global {
-            global += &format!("  {line}");
+            global.extend(["  ", &line]);
         } else {
-            own += &format!("      {line}");
+            own.extend(["      ", &line]);
         }
     }
     policy(&format!(

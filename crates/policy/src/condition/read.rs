@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use document::{Key, Kind, Mistake, Mistakes, Node, Place};
 
-use super::{Condition, Leaf, Named};
+use super::{Condition, Leaf, Named, Written};
 use crate::attribute::{ATTRIBUTES, Reference, quoted};
-use crate::matcher;
+use crate::fingerprint::Fingerprint;
+use crate::matcher::{self, Matcher};
 use crate::suggest;
 
 /// How deep conditions may be nested, names included.
@@ -22,6 +23,8 @@ pub(crate) struct Names<'a> {
     entries: HashMap<&'a str, Entry<'a>>,
     /// Names that are being compiled, outermost first.
     open: Vec<&'a str>,
+    /// Matchers that were read, by the fingerprint of their attribute and text.
+    matchers: HashMap<u128, Arc<Matcher>>,
 }
 
 #[derive(Debug)]
@@ -259,17 +262,38 @@ impl<'a> Names<'a> {
         state
     }
 
-    fn leaf(&self, key: &Key, node: &Node, mistakes: &mut Mistakes) -> Read {
+    fn leaf(&mut self, key: &Key, node: &Node, mistakes: &mut Mistakes) -> Read {
         let attribute = attribute(&key.name, &key.place, self, mistakes)?;
-        let matcher = matcher::read::matcher(node, &attribute, mistakes)?;
+        let matcher = self.matcher(node, &attribute, mistakes)?;
         let segments = match attribute.attribute.name {
             "request.segment" => vec![(attribute.parameter.clone(), key.place.clone())],
             _ => vec![],
         };
         let shape = Shape { leaves: 1, depth: 0, identity: attribute.is_identity(), segments };
         let text = matcher::read::describe(node).into();
-        let leaf = Leaf { attribute, matcher, text, place: key.place.clone() };
-        Some((Condition::Leaf(Box::new(leaf)), shape))
+        let written = Box::new(Written { text, place: key.place.clone() });
+        Some((Condition::Leaf(Leaf { attribute, matcher, written }), shape))
+    }
+
+    /// The matcher of a node, the same for all that are written alike.
+    fn matcher(
+        &mut self,
+        node: &Node,
+        attribute: &Reference,
+        mistakes: &mut Mistakes,
+    ) -> Option<Arc<Matcher>> {
+        let mut alike = Fingerprint::new();
+        alike.section(attribute.attribute.name, Some(node));
+        if let Some(matcher) = self.matchers.get(&alike.key()) {
+            return Some(Arc::clone(matcher));
+        }
+        let told = mistakes.len();
+        let matcher = Arc::new(matcher::read::matcher(node, attribute, mistakes)?);
+        // One with a warning is read again, so that each place is warned of.
+        if mistakes.len() == told {
+            self.matchers.insert(alike.key(), Arc::clone(&matcher));
+        }
+        Some(matcher)
     }
 
     fn unknown(&self, name: &str, place: &Place) -> Mistake {
