@@ -46,7 +46,8 @@ fuzz: ## Differential and property tests from a new seed.
 
 bench: ## CPU per request against bare Pingora, and benchmarks of the crates.
 	scripts/setup.sh bench
-	load-tests/run.sh
+	cargo build --release --locked -p portcullis -p floor
+	load-tests/run.py
 
 doc: ## The reference of the crates, in target/doc.
 	scripts/setup.sh build
