@@ -88,7 +88,8 @@ impl Jwt {
         let digest = self.digest(token);
         let verified = match self.recall(&digest, now) {
             Some(verified) => verified,
-            None => self.verify_anew(token, digest, now).await?,
+            // Rare and large: kept out of the future that every request moves about.
+            None => Box::pin(self.verify_anew(token, digest, now)).await?,
         };
         check_binding(&verified, certificate)?;
         Ok(verified)

@@ -91,12 +91,8 @@ impl Keeper {
         for Skipped { name, why } in skipped {
             log::warn!("the key {name} of `{}` is ignored: {why}", self.name);
         }
-        for key in set.keys().iter().filter(|key| !key.fits_any(&self.algorithms)) {
-            log::warn!(
-                "the key `{}` of `{}` fits none of the provider's `algorithms`",
-                key.kid().unwrap_or_default(),
-                self.name
-            );
+        for name in set.outside(&self.algorithms) {
+            log::warn!("the key `{name}` of `{}` fits none of its `algorithms`", self.name);
         }
     }
 

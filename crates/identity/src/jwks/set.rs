@@ -69,6 +69,12 @@ impl KeySet {
         self.keys.iter().any(|key| key.kid() == Some(kid))
     }
 
+    /// Its keys that fit none of these algorithms, by name.
+    pub fn outside(&self, algs: &[Alg]) -> impl Iterator<Item = &str> {
+        let outside = self.keys.iter().filter(|key| !key.fits_any(algs));
+        outside.map(|key| key.kid().unwrap_or("(without a name)"))
+    }
+
     /// Its keys.
     pub fn keys(&self) -> &[Key] {
         &self.keys

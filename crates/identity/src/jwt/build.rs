@@ -263,6 +263,7 @@ impl Builder<'_> {
                 message,
                 "name what the provider signs with, or leave `algorithms` out",
             );
+            return Alg::DEFAULT.to_vec();
         }
         value
     }

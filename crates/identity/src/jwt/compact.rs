@@ -4,7 +4,7 @@
 //! 2. Exactly two dots, no part empty: five parts are encryption (JWE) and not done here.
 //! 3. Each part is base64url without padding and without stray bits in its last letter, so a token
 //!    has one spelling.
-//! 4. Header and claims are JSON objects by the rules of [`strict`](crate::strict).
+//! 4. Header and claims are JSON objects by the rules of [`strict`].
 //! 5. `alg` names an algorithm of [`Alg`], by its exact letters. `none` and HMAC are not among them.
 //! 6. `crit`, `b64`, `zip`, `enc` and `cty` are refused: nothing here honours them. `jwk`, `jku`,
 //!    `x5u` and `x5c` are refused: keys come from the provider, never from the token. Thumbprints

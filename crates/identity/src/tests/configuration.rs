@@ -45,6 +45,7 @@ fn f2_each_mistake_is_named() {
         (provider("jwks: {file: garbage.json}"), "bad-jwks-file"),
         (provider("jwks: {file: empty.json}"), "bad-jwks-file"),
         (provider("jwks: {file: oct.json}"), "bad-jwks-file"),
+        (provider("algorithms: [RS256]"), "bad-jwks-file"),
         (provider("jwks: {url: 'http://sso.example.com/k'}"), "bad-jwks-address"),
         (provider("jwks: {url: 'sso.example.com/k'}"), "bad-jwks-address"),
         (provider("jwks: {url: 'https://u:p@sso.example.com/k'}"), "bad-jwks-address"),
@@ -121,6 +122,11 @@ fn what_weakens_is_warned_of_and_files_are_watched() {
     let codes: Vec<&str> = gathered.warnings.iter().map(|warning| warning.code).collect();
     assert_eq!(codes, ["danger-any-authorized-party", "danger-unverified-email", "unfit-key"]);
     assert_eq!(gathered.files, [world.path().join("jwks.json")]);
+    world.write("jwks.json", jwks(&[jwk(&p256_key(), "e"), jwk(&crate::testing::rsa_key(), "r")]));
+    let (_, gathered) = world.build(&provider("algorithms: [ES256]")).unwrap();
+    let messages: Vec<&str> =
+        gathered.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert!(matches!(messages[..], [one] if one.contains("`r` fits none")), "{messages:?}");
     let (_, gathered) =
         world.build(&provider("jwks: {url: 'http://127.0.0.1:1/k'}, danger_http: true")).unwrap();
     assert!(gathered.warnings.iter().any(|warning| warning.code == "danger-http"));

@@ -12,7 +12,7 @@ use super::Builder;
 use crate::conf::JwksConf;
 use crate::jwks::fetch::{self, Fetcher, Source};
 use crate::jwks::keeper::{self, Keeper};
-use crate::jwks::{Cell, KeySet};
+use crate::jwks::{Cell, KeySet, Skipped};
 use crate::jwt::{Keys, Rules};
 use crate::pem;
 use crate::text::to_hex;
@@ -72,15 +72,16 @@ impl Builder<'_> {
                 parsed.map_err(|why| format!("`{shown}` is not a key set: {why}"))
             })
             .and_then(|(set, skipped)| {
-                for skipped in &skipped {
-                    let message = format!(
-                        "the key {} of `{shown}` is ignored: {}",
-                        skipped.name, skipped.why
-                    );
+                let unfit =
+                    skipped.iter().map(|Skipped { name, why }| format!("{name} is ignored: {why}"));
+                let outside = set.outside(&rules.algorithms);
+                let outside = outside.map(|name| format!("`{name}` fits none of the `algorithms`"));
+                for what in unfit.chain(outside) {
+                    let message = format!("the key {what} (in `{shown}`)");
                     self.setup.warn(Mistake::warning("unfit-key", place, message));
                 }
-                let usable = !set.keys().is_empty();
-                usable.then_some(set).ok_or_else(|| format!("`{shown}` has no usable key"))
+                let is_usable = set.keys().iter().any(|key| key.fits_any(&rules.algorithms));
+                is_usable.then_some(set).ok_or_else(|| format!("`{shown}` has no usable key"))
             });
         match read {
             Ok(set) => {
