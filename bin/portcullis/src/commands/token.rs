@@ -135,7 +135,7 @@ impl Create {
             return Ok(say::json(&shown));
         }
         say::line(token.expose());
-        say::note(format_args!("id {id}, good until {expires_at}; it is not shown again"));
+        say::note(format_args!("id {id}, good until {expires_at:.0}; it is not shown again"));
         Ok(ExitCode::SUCCESS)
     }
 }

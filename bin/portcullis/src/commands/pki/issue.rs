@@ -97,7 +97,7 @@ impl Issue {
         if let Some(key) = key {
             say::line(format_args!("{}", key.display()));
         }
-        say::note(format_args!("serial {serial}, good until {not_after}"));
+        say::note(format_args!("serial {serial}, good until {not_after:.0}"));
         Ok(ExitCode::SUCCESS)
     }
 

@@ -50,7 +50,7 @@ impl Renew {
         let end = ::pki::ends_at(&old)?;
         let due = before.is_none_or(|b| now.saturating_add(b).is_ok_and(|at| end <= at));
         if !due {
-            say::note(format_args!("`{}` is good until {end}: left alone", cert.display()));
+            say::note(format_args!("`{}` is good until {end:.0}: left alone", cert.display()));
             return Ok(ExitCode::SUCCESS);
         }
         let mut authority = place.open()?;
@@ -65,7 +65,7 @@ impl Renew {
         };
         ::pki::write_public(&cert, &signed.certificate_pem()?)?;
         say::line(format_args!("{}", cert.display()));
-        say::note(format_args!("serial {}, good until {}", signed.serial, signed.not_after));
+        say::note(format_args!("serial {}, good until {:.0}", signed.serial, signed.not_after));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -99,7 +99,7 @@ impl ListArgs {
         let file = self.out.unwrap_or_else(|| place.dir.join("ca.crl"));
         let until = publish(authority, &file, self.next_update, now)?;
         say::line(format_args!("{}", file.display()));
-        say::note(format_args!("good until {until}"));
+        say::note(format_args!("good until {until:.0}"));
         Ok(ExitCode::SUCCESS)
     }
 }
