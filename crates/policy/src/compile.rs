@@ -9,7 +9,7 @@ use document::{At, Level, Mistake, Mistakes, OneOrMany, Place};
 
 use crate::attribute::Reference;
 use crate::condition::read::{self, Names, Shape};
-use crate::condition::{Leaf, Written};
+use crate::condition::{Leaf, Test, Written};
 use crate::fingerprint::Fingerprint;
 use crate::index::Hosts;
 use crate::matcher::Matcher;
@@ -200,7 +200,8 @@ impl<'a> Builder<'a> {
         by_name.sort_by_key(|(_, rule)| &rule.written.name);
         for (id, rule) in by_name {
             for (number, arm) in (0..).zip(&rule.arms) {
-                let entry = Entry { methods: rule.methods, rule: id, arm: number };
+                let facts = !arm.facts.is_empty();
+                let entry = Entry { methods: rule.methods, rule: id, arm: number, facts };
                 rules.tree.slot(&arm.template).push(entry);
             }
         }
@@ -240,7 +241,7 @@ impl<'a> Builder<'a> {
         self.segments(&shape, &templates);
         let arms: Box<[Arm]> = templates.into_iter().map(|template| self.arm(template)).collect();
         let identity = shape.identity
-            || arms.iter().all(|arm| arm.facts.iter().any(|leaf| leaf.attribute.is_identity()));
+            || arms.iter().all(|arm| arm.facts.iter().any(|leaf| leaf.attribute().is_identity()));
         if effect == Effect::Allow && !identity {
             self.mistakes.push(lint::open_to_all(&id));
         }
@@ -339,7 +340,8 @@ impl<'a> Builder<'a> {
                 let text = format!("is the segment `{{{name}}}` of `{template}`").into();
                 let place = template.place.clone();
                 let written = Box::new(Written { text, place });
-                facts.push(Leaf { attribute, matcher: Arc::new(Matcher::Segment(at)), written });
+                let test = Arc::new(Test { attribute, matcher: Matcher::Segment(at) });
+                facts.push(Leaf { test, written });
             } else {
                 let message = format!("the path `{template}` names `{name}`, which is no text");
                 let help = "paths can name attributes that are text, such as `{user.id}`";

@@ -40,13 +40,19 @@ pub(crate) struct Named {
     pub(crate) condition: Condition,
 }
 
-/// An attribute and what it is compared with.
+/// A comparison at its place.
 #[derive(Debug)]
 pub(crate) struct Leaf {
-    pub(crate) attribute: Reference,
-    /// Shared by all comparisons that are written alike.
-    pub(crate) matcher: Arc<Matcher>,
+    /// Shared by all that are written alike, so that decisions find it in the cache.
+    pub(crate) test: Arc<Test>,
     pub(crate) written: Box<Written>,
+}
+
+/// An attribute and what it is compared with.
+#[derive(Debug)]
+pub(crate) struct Test {
+    pub(crate) attribute: Reference,
+    pub(crate) matcher: Matcher,
 }
 
 /// A comparison as it was written: for explanations, and not touched by decisions.
@@ -125,12 +131,13 @@ impl Leaf {
     /// What the comparison comes to: with the fact as it stands, or with what a remedy would make
     /// of it. A remedy takes nothing away: what holds without it is not expected to end by it.
     pub(crate) fn weigh<'a>(&'a self, scope: &Scope<'a>) -> Truth {
-        let supply = self.attribute.attribute.supply;
+        let Test { attribute, matcher } = &*self.test;
+        let supply = attribute.attribute.supply;
         if !scope.lens.opens(supply) {
             return self.test(scope);
         }
-        if let Some(best) = self.attribute.best() {
-            return self.matcher.test(&best, scope.action.path, scope.now);
+        if let Some(best) = attribute.best() {
+            return matcher.test(&best, scope.action.path, scope.now);
         }
         match self.test(scope) {
             Truth::True => Truth::True,
@@ -141,8 +148,13 @@ impl Leaf {
 
     /// What the comparison comes to with the fact as it stands.
     pub(crate) fn test<'a>(&'a self, scope: &Scope<'a>) -> Truth {
-        let fact = self.attribute.read(scope);
-        self.matcher.test(&fact, scope.action.path, scope.now)
+        let Test { attribute, matcher } = &*self.test;
+        matcher.test(&attribute.read(scope), scope.action.path, scope.now)
+    }
+
+    /// The attribute that is compared.
+    pub(crate) fn attribute(&self) -> &Reference {
+        &self.test.attribute
     }
 }
 

@@ -113,7 +113,7 @@ impl<'a> Question<'a> {
             return Answer::Challenge(found);
         }
         if let Some((rule, leaf)) = tally.deny_unknown {
-            let attribute = leaf.map_or_else(String::new, |leaf| leaf.attribute.to_string());
+            let attribute = leaf.map_or_else(String::new, |leaf| leaf.attribute().to_string());
             let reason = Reason::Unknown(attribute.into());
             return Answer::Deny { reason, rule: Some(rule), help: Some(rule) };
         }
@@ -182,7 +182,7 @@ impl<'a> Question<'a> {
         let arm = rule.arms.get(entry.arm as usize);
         let scope = self.scope(arm.map(|arm| &arm.template), lens);
         let mut result = Finding { truth: Truth::True, leaf: None };
-        for leaf in arm.map_or(&[][..], |arm| &arm.facts) {
+        for leaf in arm.filter(|_| entry.facts).map_or(&[][..], |arm| &arm.facts) {
             result = result.and(Finding { truth: leaf.weigh(&scope), leaf: Some(leaf) });
             if result.truth == Truth::False {
                 return result;

@@ -206,8 +206,8 @@ fn finding(
 }
 
 fn because<'a>(leaf: &'a Leaf, rule: &Rule, scope: &Scope<'a>) -> Because {
-    let Leaf { attribute, matcher: _, written } = leaf;
-    let Written { text, place } = &**written;
+    let attribute = leaf.attribute();
+    let Written { text, place } = &*leaf.written;
     let header = attribute.attribute.name == "request.header";
     let actual = match attribute.attribute.name {
         "time" => scope.now.to_string(),

@@ -214,25 +214,25 @@ impl<'a> Need<'a> {
         if leaf.test(scope) == Truth::from(want) {
             return;
         }
-        match leaf.attribute.attribute.supply {
+        match leaf.attribute().attribute.supply {
             Supply::Nothing | Supply::Login => {}
             Supply::StepUp => self.step_up(leaf, want, scope),
             Supply::Device | Supply::AnyDevice => {
                 self.device.get_or_insert(leaf);
             }
             Supply::Posture => {
-                let known = !matches!(leaf.attribute.read(scope), Fact::Unknown);
-                let stale = leaf.attribute.attribute.name == "device.posture_age";
+                let known = !matches!(leaf.attribute().read(scope), Fact::Unknown);
+                let stale = leaf.attribute().attribute.name == "device.posture_age";
                 self.posture.get_or_insert((leaf, known && !stale));
             }
         }
     }
 
     fn step_up(&mut self, leaf: &'a Leaf, want: bool, scope: &Scope<'a>) {
-        let Matcher::Words(clauses) = &*leaf.matcher else { return };
+        let Matcher::Words(clauses) = &leaf.test.matcher else { return };
         let one_factor = scope.facts.auth().is_none_or(|auth| auth.mfa != Some(true));
         for clause in clauses {
-            match (leaf.attribute.attribute.name, clause) {
+            match (leaf.attribute().attribute.name, clause) {
                 ("auth.mfa", _) => self.mfa = true,
                 // No request names a method; more factors are what brings another one.
                 ("auth.amr", _) if want => self.mfa |= one_factor,
@@ -299,7 +299,7 @@ impl<'a> Need<'a> {
                 asks.then_some((remedy, Reason::StepUpRequired))
             }
             Step::Device => {
-                let first = self.device.map(|leaf| leaf.attribute.attribute.name);
+                let first = self.device.map(|leaf| leaf.attribute().attribute.name);
                 let reason = match first {
                     Some("device.managed") if device_known(facts) => Reason::DeviceNotManaged,
                     Some("device.compliant") if device_known(facts) => Reason::DeviceNotCompliant,

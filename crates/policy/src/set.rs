@@ -116,6 +116,8 @@ pub(crate) struct Entry {
     pub(crate) rule: RuleId,
     /// Which of the rule's arms.
     pub(crate) arm: u32,
+    /// Whether the path names facts.
+    pub(crate) facts: bool,
 }
 
 /// A rule, compiled.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use document::{Key, Kind, Mistake, Mistakes, Node, Place};
 
-use super::{Condition, Leaf, Named, Written};
+use super::{Condition, Leaf, Named, Test, Written};
 use crate::attribute::{ATTRIBUTES, Reference, quoted};
 use crate::fingerprint::Fingerprint;
-use crate::matcher::{self, Matcher};
+use crate::matcher;
 use crate::suggest;
 
 /// How deep conditions may be nested, names included.
@@ -23,8 +23,8 @@ pub(crate) struct Names<'a> {
     entries: HashMap<&'a str, Entry<'a>>,
     /// Names that are being compiled, outermost first.
     open: Vec<&'a str>,
-    /// Matchers that were read, by the fingerprint of their attribute and text.
-    matchers: HashMap<u128, Arc<Matcher>>,
+    /// Tests that were read, by the fingerprint of their attribute and matcher.
+    tests: HashMap<u128, Arc<Test>>,
 }
 
 #[derive(Debug)]
@@ -263,8 +263,14 @@ impl<'a> Names<'a> {
     }
 
     fn leaf(&mut self, key: &Key, node: &Node, mistakes: &mut Mistakes) -> Read {
-        let attribute = attribute(&key.name, &key.place, self, mistakes)?;
-        let matcher = self.matcher(node, &attribute, mistakes)?;
+        // What is written alike is the same test, and is read once.
+        let mut alike = Fingerprint::new();
+        alike.section(&key.name, Some(node));
+        let test = match self.tests.get(&alike.key()) {
+            Some(test) => Arc::clone(test),
+            None => self.test(key, node, alike.key(), mistakes)?,
+        };
+        let Test { attribute, matcher: _ } = &*test;
         let segments = match attribute.attribute.name {
             "request.segment" => vec![(attribute.parameter.clone(), key.place.clone())],
             _ => vec![],
@@ -272,28 +278,25 @@ impl<'a> Names<'a> {
         let shape = Shape { leaves: 1, depth: 0, identity: attribute.is_identity(), segments };
         let text = matcher::read::describe(node).into();
         let written = Box::new(Written { text, place: key.place.clone() });
-        Some((Condition::Leaf(Leaf { attribute, matcher, written }), shape))
+        Some((Condition::Leaf(Leaf { test, written }), shape))
     }
 
-    /// The matcher of a node, the same for all that are written alike.
-    fn matcher(
+    fn test(
         &mut self,
+        key: &Key,
         node: &Node,
-        attribute: &Reference,
+        alike: u128,
         mistakes: &mut Mistakes,
-    ) -> Option<Arc<Matcher>> {
-        let mut alike = Fingerprint::new();
-        alike.section(attribute.attribute.name, Some(node));
-        if let Some(matcher) = self.matchers.get(&alike.key()) {
-            return Some(Arc::clone(matcher));
-        }
+    ) -> Option<Arc<Test>> {
         let told = mistakes.len();
-        let matcher = Arc::new(matcher::read::matcher(node, attribute, mistakes)?);
+        let attribute = attribute(&key.name, &key.place, self, mistakes)?;
+        let matcher = matcher::read::matcher(node, &attribute, mistakes)?;
+        let test = Arc::new(Test { attribute, matcher });
         // One with a warning is read again, so that each place is warned of.
         if mistakes.len() == told {
-            self.matchers.insert(alike.key(), Arc::clone(&matcher));
+            self.tests.insert(alike, Arc::clone(&test));
         }
-        Some(matcher)
+        Some(test)
     }
 
     fn unknown(&self, name: &str, place: &Place) -> Mistake {
