@@ -58,7 +58,8 @@ impl<C: Chain> Admin<C> {
         let board = self.live.services.health.snapshot();
         let (draining, recording) = (self.live.draining(), self.live.audit.healthy());
         let status = if draining || !recording { "unready" } else { worst(board.values()) };
-        let code = if status == "unready" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        let code =
+            if status == "unready" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
         let dependencies: serde_json::Map<_, _> =
             board.iter().map(|(name, health)| (name.clone(), health_json(health))).collect();
         let body = json!({
@@ -144,10 +145,7 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Vec<u8
     headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
     headers.insert(http::header::CONTENT_LENGTH, http::HeaderValue::from(length));
     headers.insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
-    headers.insert(
-        http::header::X_CONTENT_TYPE_OPTIONS,
-        http::HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, http::HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -160,7 +158,9 @@ mod tests {
         for host in ["127.0.0.1:9901", "[::1]:9901", "localhost", "LOCALHOST:1"] {
             assert!(is_address(host), "{host}");
         }
-        for host in ["evil.test", "evil.test:9901", "localhost.evil.test", "", "127.0.0.1.evil.test"] {
+        for host in
+            ["evil.test", "evil.test:9901", "localhost.evil.test", "", "127.0.0.1.evil.test"]
+        {
             assert!(!is_address(host), "{host}");
         }
     }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use document::{Document, Mistakes};
@@ -200,12 +200,10 @@ fn command() -> Command {
     let json = Arg::new("json").long("json").num_args(0).help("Print JSON");
     Command::new("portcullis")
         .about("A zero-trust access gateway")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(version())
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(
-            Command::new("run").about("Run the gateway in the foreground").arg(config()),
-        )
+        .subcommand(Command::new("run").about("Run the gateway in the foreground").arg(config()))
         .subcommand(
             Command::new("check")
                 .about("Load everything that `run` would, print every mistake, change nothing")
@@ -213,9 +211,16 @@ fn command() -> Command {
                 .arg(json),
         )
         .subcommand(explain::command().arg(config()))
-        .subcommand(
-            Command::new("schema").about("Print the JSON Schema of the configuration"),
-        )
+        .subcommand(Command::new("schema").about("Print the JSON Schema of the configuration"))
+}
+
+/// This build, and the TLS library that it runs with: what to look for in advisories.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let (own, tls) = (env!("CARGO_PKG_VERSION"), openssl::version::version());
+        format!("{own} ({REVISION}), {tls}")
+    });
+    &VERSION
 }
 
 fn file(matches: &ArgMatches) -> PathBuf {
@@ -238,9 +243,10 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn start_log() {
     let filter = "info,pingora_core::services::listening=off,pingora_core::connectors=off,\
                   pingora_core::server=warn,pingora_proxy=warn";
-    let started = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter))
-        .format_timestamp_millis()
-        .try_init();
+    let started =
+        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(filter))
+            .format_timestamp_millis()
+            .try_init();
     if started.is_err() {
         eprint("a logger is installed already: its settings are kept");
     }

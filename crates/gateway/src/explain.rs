@@ -41,22 +41,39 @@ pub(crate) fn command() -> Command {
         .arg(many(value("roles", "A,B", "Roles of whoever asks").value_delimiter(',')))
         .arg(many(value("claim", "K=V", "A further claim")))
         .arg(Arg::new("service").long("service").num_args(0).help("Whoever asks is a program"))
-        .arg(value("auth-method", "M", "jwt, oidc, local, api-token, client-certificate")
-            .default_value("jwt"))
+        .arg(
+            value("auth-method", "M", "jwt, oidc, local, api-token, client-certificate")
+                .default_value("jwt"),
+        )
         .arg(Arg::new("mfa").long("mfa").num_args(0).help("More than one factor was used"))
         .arg(value("auth-age", "15m", "How long ago the person authenticated"))
         .arg(value("acr", "CLASS", "Authentication context class"))
         .arg(many(value("scope", "S", "Scopes of the token").value_delimiter(',')))
         .arg(value("device", "ID", "The device, as the inventory knows it"))
-        .arg(many(value("device-fact", "K=V", "managed, compliant, encryption, os, os_version, ...")))
-        .arg(value("cert", "FILE", "The client certificate (PEM), taken as verified")
-            .value_parser(value_parser!(PathBuf)))
-        .arg(value("from", "IP", "The client's address").default_value("127.0.0.1")
-            .value_parser(value_parser!(IpAddr)))
+        .arg(many(value(
+            "device-fact",
+            "K=V",
+            "managed, compliant, encryption, os, os_version, ...",
+        )))
+        .arg(
+            value("cert", "FILE", "The client certificate (PEM), taken as verified")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            value("from", "IP", "The client's address")
+                .default_value("127.0.0.1")
+                .value_parser(value_parser!(IpAddr)),
+        )
         .arg(value("at", "TIME", "The instant (RFC 9557 or RFC 3339); now where absent"))
-        .arg(value("risk", "N", "Risk score, 0 to 100").value_parser(value_parser!(u8).range(0..=100)))
-        .arg(value("expect", "OUTCOME", "Exit 1 unless this is the outcome")
-            .value_parser(["allow", "challenge", "deny"]))
+        .arg(
+            value("risk", "N", "Risk score, 0 to 100")
+                .value_parser(value_parser!(u8).range(0..=100)),
+        )
+        .arg(value("expect", "OUTCOME", "Exit 1 unless this is the outcome").value_parser([
+            "allow",
+            "challenge",
+            "deny",
+        ]))
         .arg(Arg::new("json").long("json").num_args(0).help("Print JSON"))
 }
 
@@ -152,8 +169,7 @@ fn request<C: Chain>(
     };
     let target = if target.starts_with('?') { format!("/{target}") } else { target.to_owned() };
     let unreadable = |error| wrong("url", format!("`{url}` cannot be asked: {error}"));
-    let mut head =
-        RequestHeader::build(method, target.as_bytes(), None).map_err(unreadable)?;
+    let mut head = RequestHeader::build(method, target.as_bytes(), None).map_err(unreadable)?;
     head.insert_header(http::header::HOST, host).map_err(unreadable)?;
     for header in matches.get_many::<String>("header").into_iter().flatten() {
         let (name, value) = header
@@ -251,11 +267,9 @@ fn auth(matches: &ArgMatches, at: Timestamp) -> Result<Auth, Mistake> {
     };
     let age = match matches.get_one::<String>("auth-age") {
         None => Some(Duration::ZERO),
-        Some(text) => Some(
-            text.parse::<document::Duration>()
-                .map_err(|error| wrong("auth-age", error))?
-                .0,
-        ),
+        Some(text) => {
+            Some(text.parse::<document::Duration>().map_err(|error| wrong("auth-age", error))?.0)
+        }
     };
     Ok(Auth {
         method,

@@ -174,9 +174,9 @@ fn parts(
     if let (Some(policy), Some(tls)) = (&policy, &tls) {
         check_names(policy, tls, warnings);
     }
-    let signer = ground.as_ref().and_then(|_| {
-        take(Signer::load(services, now).map_err(|mistake| vec![mistake]), mistakes)
-    });
+    let signer = ground
+        .as_ref()
+        .and_then(|_| take(Signer::load(services, now).map_err(|mistake| vec![mistake]), mistakes));
     Parts { ground, tls, upstreams, policy, limits, signer }
 }
 

@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | connection | [`tls`]: handshake, client certificate, once per connection |
 //! | before the hooks | `front`: raw head, its deadline, Pingora's own refusals |
-//! | `request_filter` | [`door`]: one host, one path; [`origin`]: whose address; then the [`chain`] |
+//! | `request_filter` | [`door`]: one host, one path; [`origin`]: whose address; joined by `admission`; then the [`chain`] |
 //! | `upstream_peer`, `connected_to_upstream` | crate `upstream`: only with a permit, only if verified |
 //! | `upstream_request_filter` | [`forward`] and [`assertion`] |
 //! | refusals | [`answer`], and nowhere else |
@@ -26,6 +26,7 @@ pub mod origin;
 pub mod tls;
 
 mod admin;
+mod admission;
 mod audit;
 mod explain;
 mod front;

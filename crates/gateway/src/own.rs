@@ -113,7 +113,8 @@ impl Endpoint for Jwks {
             }
             let mut response = Response::new(Bytes::from(self.0.jwks()));
             let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/jwk-set+json"));
+            headers
+                .insert(CONTENT_TYPE, http::HeaderValue::from_static("application/jwk-set+json"));
             headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("public, max-age=300"));
             response
         })

@@ -156,10 +156,7 @@ fn unverified(error: &Error) -> bool {
 
 /// Whether the backend was too slow rather than out of reach.
 pub(crate) fn timed_out(error: &Error) -> bool {
-    matches!(
-        error.etype(),
-        ErrorType::ReadTimedout | ErrorType::WriteTimedout
-    )
+    matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout)
 }
 
 /// A stable word for what went wrong with a backend.
@@ -209,7 +206,9 @@ impl<C: Chain> Passage<C> {
 
     /// Counts the request among its route's active ones.
     pub(crate) fn begin_active(&mut self) {
-        if let Some(metrics) = self.route().and_then(|route| self.generation.routes.get(route.index())) {
+        if let Some(metrics) =
+            self.route().and_then(|route| self.generation.routes.get(route.index()))
+        {
             metrics.began();
             self.trail.active = true;
             if let Some(kind) = self.stream_kind() {
@@ -277,8 +276,9 @@ impl<C: Chain> Passage<C> {
     }
 
     fn compose<'a>(&'a self, decision: DecisionPart<'a>, duration_ms: f64) -> Record<'a> {
-        let Trail { id, at, peer, method, target_raw, status, request_bytes, response_bytes, .. } =
-            &self.trail;
+        let Trail {
+            id, at, peer, method, target_raw, status, request_bytes, response_bytes, ..
+        } = &self.trail;
         let cx = self.cx.as_deref();
         let request = cx.map(Context::request);
         Record {
@@ -286,7 +286,10 @@ impl<C: Chain> Passage<C> {
             event: "http.request",
             request_id: id.to_string(),
             // Without a trace of the client's the request's own id is the trace.
-            trace_id: cx.and_then(crate::forward::trace_id).map(str::to_owned).or_else(|| cx.map(|_| id.to_string())),
+            trace_id: cx
+                .and_then(crate::forward::trace_id)
+                .map(str::to_owned)
+                .or_else(|| cx.map(|_| id.to_string())),
             client_address: cx.map(Context::address).or(peer.map(|peer| peer.ip())),
             method: method.as_ref().map(http::Method::as_str),
             host: request.map(|request| &*request.host),

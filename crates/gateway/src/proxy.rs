@@ -1,29 +1,28 @@
 //! The phases of one request, in Pingora's order. Each hook is short: the work is in the room that
 //! its name says.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use filter::{Context, Failure, Refusal, RequestId, Status, Stop};
+use filter::{Context, RequestId, Stop};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
-use policy::{Network, Reason};
+use policy::Reason;
 
+use crate::admission::{admit, content_length, suits, too_large};
 use crate::answer::{self, Asking};
 use crate::chain::Chain;
-use crate::door::{self, Arrival, Limits};
+use crate::door::Limits;
 use crate::forward::{self, Onward};
 use crate::front::EXCHANGE;
 use crate::live::Live;
+use crate::own;
 use crate::passage::{Attempt, Passage, Stopped, timed_out};
-use crate::tls::{Seen, connection_of};
-use crate::{origin, own};
 
 /// Marks an error of ours on its way through Pingora: the stop is in the passage already.
 const STOPPED: ErrorType = ErrorType::Custom("Stopped");
@@ -46,74 +45,6 @@ impl<C: Chain> Proxy<C> {
         Self { live }
     }
 
-    /// From the socket's bytes to facts: door, address, certificate.
-    fn admit(&self, session: &Session, ctx: &mut Passage<C>, raw: &[u8]) -> Result<(), Stop> {
-        let head = session.req_header();
-        let connection = session.digest().and_then(connection_of);
-        let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
-        ctx.trail.peer = peer;
-        ctx.trail.method = Some(head.method.clone());
-        if !self.live.audit.healthy() {
-            return Err(Stop::down("audit", "records cannot be written"));
-        }
-        let (Some(connection), Some(peer)) = (connection, peer) else {
-            return Err(internal("the connection has no handshake or no address"));
-        };
-        let Seen { client, fault } = connection.seen(peer, ctx.trail.at);
-        let raw = Some(raw).filter(|raw| !raw.is_empty());
-        let arrival = Arrival { head, raw, tls: client.tls.as_ref() };
-        let generation = &ctx.generation;
-        let request = door::enter(&arrival, &generation.limits, generation.widest)
-            .inspect_err(|_| ctx.trail.target_raw = Some(lossy(head.raw_path())))?;
-        let trusted = &generation.server.trusted_proxies;
-        let (ip, direct) = origin::client_address(peer, &head.headers, trusted);
-        let (tls_version, certificate) = match &client.tls {
-            Some(tls) => (Some(tls.version), tls.certificate.clone()),
-            None => (None, None),
-        };
-        let mut cx = Box::new(Context::new(ctx.trail.id, client, request, ctx.trail.at));
-        let facts = cx.facts_mut();
-        let network = Network { ip, direct, tls_version, country: None, asn: None };
-        let fixed = facts.establish_network(network).and_then(|()| match certificate {
-            Some(certificate) => facts.establish_certificate(certificate),
-            None => Ok(()),
-        });
-        forward::adopt(&head.headers, &mut cx);
-        ctx.cx = Some(cx);
-        if fixed.is_err() {
-            return Err(internal("a fact of the connection was established twice"));
-        }
-        fault.map_or(Ok(()), |fault| Err(fault.stop()))
-    }
-
-    /// What the permit's route still asks of the request.
-    fn suits(head: &RequestHeader, ctx: &Passage<C>) -> Result<(), Stop> {
-        let Some(cx) = ctx.cx.as_deref() else {
-            return Err(internal("no context"));
-        };
-        let Some(permit) = cx.permit() else {
-            return Err(internal("the chain ended without a decision"));
-        };
-        let route = permit.route();
-        ctx.generation
-            .upstreams
-            .paths(permit.upstream())
-            .unwrap_or_default()
-            .admits(cx.request().path())
-            .map_err(|what| Stop::malformed(what, "the upstream's path profile does not take it"))?;
-        if cx.request().websocket && route.forwarding.websocket == Some(false) {
-            return Err(Stop::malformed(
-                policy::Malformed::Upgrade,
-                "the route does not take WebSockets",
-            ));
-        }
-        let length = content_length(head);
-        if length.is_some_and(|length| length > ctx.body_max()) {
-            return Err(too_large("the body is larger than the route takes"));
-        }
-        Ok(())
-    }
-
     /// Writes the answer to a stop and remembers why.
     async fn stop(
         &self,
@@ -125,7 +56,10 @@ impl<C: Chain> Proxy<C> {
         self.live.services.metrics.filter_stop(by, stop.kind());
         ctx.trail.stopped = Some(Stopped::new(by, &stop));
         if by == "door" || by == "size" {
-            self.live.services.metrics.rejected(ctx.trail.stopped.as_ref().map_or("-", |s| s.reason.class()));
+            self.live
+                .services
+                .metrics
+                .rejected(ctx.trail.stopped.as_ref().map_or("-", |s| s.reason.class()));
         }
         let generation = Arc::clone(&ctx.generation);
         let asking = asking(ctx.trail.id, session, &generation.limits);
@@ -145,7 +79,10 @@ impl<C: Chain> Proxy<C> {
         if let Some(cx) = ctx.cx.as_deref()
             && ctx.generation.chain.response(&mut head, cx).is_err()
         {
-            log::warn!("request {}: a filter stopped an answer; it is sent without its changes", ctx.trail.id);
+            log::warn!(
+                "request {}: a filter stopped an answer; it is sent without its changes",
+                ctx.trail.id
+            );
         }
         if let Some(hsts) = &ctx.generation.hsts {
             head.insert_header(http::header::STRICT_TRANSPORT_SECURITY, hsts.clone())?;
@@ -190,7 +127,7 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
         let raw = EXCHANGE.try_with(crate::front::Exchange::hear).unwrap_or_default();
         let limits = &ctx.generation.server.limits;
         session.set_keepalive(Some(limits.idle_max.0.as_secs()));
-        if let Err(stop) = self.admit(session, ctx, &raw) {
+        if let Err(stop) = admit(session, ctx, &raw) {
             self.stop(session, ctx, "door", stop).await?;
             return Ok(true);
         }
@@ -209,7 +146,7 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
             self.write(session, ctx, response).await?;
             return Ok(true);
         }
-        if let Err(stop) = Self::suits(session.req_header(), ctx) {
+        if let Err(stop) = suits(session.req_header(), ctx) {
             self.stop(session, ctx, "size", stop).await?;
             return Ok(true);
         }
@@ -260,7 +197,8 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
             return Err(Error::explain(STOPPED, "no attempt"));
         };
         let permit = ctx.cx.as_deref().and_then(Context::permit);
-        let verified = permit.map(|permit| ctx.generation.upstreams.verify(permit, digest, ctx.trail.at));
+        let verified =
+            permit.map(|permit| ctx.generation.upstreams.verify(permit, digest, ctx.trail.at));
         match verified {
             None => Err(Error::explain(STOPPED, "no permit")),
             Some(Ok(())) => {
@@ -383,7 +321,10 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
         ctx: &mut Passage<C>,
     ) -> FailToProxy {
         let gone = *error.esource() == ErrorSource::Downstream
-            && matches!(error.etype(), ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed);
+            && matches!(
+                error.etype(),
+                ErrorType::WriteError | ErrorType::ReadError | ErrorType::ConnectionClosed
+            );
         ctx.trail.blame(error);
         if session.response_written().is_some() || gone {
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
@@ -391,9 +332,7 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
         let generation = Arc::clone(&ctx.generation);
         let asking = asking(ctx.trail.id, session, &generation.limits);
         let response = match &ctx.trail.stopped {
-            Some(Stopped { reason: Reason::TooLarge, .. }) => {
-                answer::body_too_large(&asking)
-            }
+            Some(Stopped { reason: Reason::TooLarge, .. }) => answer::body_too_large(&asking),
             Some(Stopped { reason: Reason::Malformed(what), .. }) => {
                 answer::answer(&Stop::malformed(*what, ""), &asking)
             }
@@ -448,28 +387,7 @@ async fn drain(session: &mut Session) {
     }
 }
 
-fn content_length(head: &RequestHeader) -> Option<u64> {
-    head.headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    let path = bytes.split(|byte| *byte == b'?').next().unwrap_or_default();
-    String::from_utf8_lossy(path).into_owned()
-}
-
 /// Who asks, for the form of an answer.
 pub(crate) fn asking<'a>(id: RequestId, session: &Session, limits: &'a Limits) -> Asking<'a> {
     Asking::of(id, session.req_header(), limits.allow())
-}
-
-fn too_large(detail: &'static str) -> Stop {
-    Stop::Refuse(Refusal {
-        status: Status::ContentTooLarge,
-        reason: Reason::TooLarge,
-        detail: detail.into(),
-    })
-}
-
-fn internal(detail: &'static str) -> Stop {
-    Stop::Fail(Failure { reason: Reason::Internal, detail: Cow::Borrowed(detail) })
 }

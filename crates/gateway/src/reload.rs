@@ -115,7 +115,8 @@ impl<C: Chain> Reloader<C> {
             }
             Ok(Err(mistakes)) => self.refuse(now, &mistakes),
             Err(panic) => {
-                let mistake = Mistake::without_place("internal", format!("loading panicked: {panic}"));
+                let mistake =
+                    Mistake::without_place("internal", format!("loading panicked: {panic}"));
                 self.refuse(now, &vec![mistake]);
             }
         }
@@ -178,7 +179,8 @@ impl<C: Chain> Reloader<C> {
 
 /// Waits until nothing was told for a while, but not for ever.
 async fn quiet(told: &mut mpsc::Receiver<()>) {
-    let wait = async { while let Ok(Some(())) = tokio::time::timeout(QUIET_FOR, told.recv()).await {} };
+    let wait =
+        async { while let Ok(Some(())) = tokio::time::timeout(QUIET_FOR, told.recv()).await {} };
     if tokio::time::timeout(QUIET_WITHIN, wait).await.is_err() {
         log::debug!("files go on changing: what is there now is taken");
     }
@@ -240,9 +242,10 @@ fn concerns(event: &notify::Result<notify::Event>, watched: &[PathBuf]) -> bool 
         notify::EventKind::Access(_) => false,
         notify::EventKind::Modify(
             notify::event::ModifyKind::Data(_) | notify::event::ModifyKind::Metadata(_),
-        ) => event.paths.iter().any(|path| {
-            watched.iter().any(|file| file.file_name() == path.file_name())
-        }),
+        ) => event
+            .paths
+            .iter()
+            .any(|path| watched.iter().any(|file| file.file_name() == path.file_name())),
         notify::EventKind::Any
         | notify::EventKind::Create(_)
         | notify::EventKind::Modify(_)

@@ -27,9 +27,9 @@ use tokio::task::JoinSet;
 
 use crate::admin::Admin;
 use crate::answer;
-use crate::cli;
 use crate::audit::{Record, Sink, Writer};
 use crate::chain::Chain;
+use crate::cli;
 use crate::conf::{AdminConf, ServerConf};
 use crate::door;
 use crate::front::{EXCHANGE, Exchange, Front, HeadEnd, Refusal, Unheard};
@@ -269,7 +269,12 @@ impl<C: Chain> Gate<C> {
     }
 
     /// A request that ended before any hook leaves its record here.
-    fn record_unheard(&self, exchange: &Exchange, unheard: &Unheard, peer: Option<std::net::SocketAddr>) {
+    fn record_unheard(
+        &self,
+        exchange: &Exchange,
+        unheard: &Unheard,
+        peer: Option<std::net::SocketAddr>,
+    ) {
         self.live.services.metrics.rejected("malformed");
         let stop = door::unheard(&unheard.head, &self.live.generation().limits);
         let line = unheard.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
