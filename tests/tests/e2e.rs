@@ -138,7 +138,7 @@ fn curl_reaches_nginx_over_mutual_tls() {
         );
         let device = ["--cert", "pki/laptop.crt", "--key", "pki/laptop.key"];
         curl.expect("https://devices.gw.test/hello.txt", 200, &device);
-        curl.expect("https://devices.gw.test/hello.txt", 401, &[]);
+        curl.expect("https://devices.gw.test/hello.txt", 403, &[]);
         // Large bodies, both ways.
         curl.expect("https://files.gw.test/large.bin", 200, &["-H", &ana, "-o", "down.bin"]);
         assert_eq!(std::fs::read(dir.join("down.bin")).unwrap(), vec![7; 20 << 20]);

@@ -69,7 +69,7 @@ fn refused() -> Vec<(&'static str, String)> {
     for expect in ["y 100-continue", "100-continue, 100-continue", "200-ok"] {
         cases.push(("S5", format!("Expect: {expect}\r\nContent-Length: 3\r\n\r\nabc")));
     }
-    for size in ["0x1", "1_0", "+1", "-1", "fffffffffffffffff", " 1", "", "g", "1\x0b"] {
+    for size in ["0x1", "1_0", "+1", "-1", "fffffffffffffffff", " 1", "g", "1\x0b"] {
         cases.push((
             "S6",
             format!("Transfer-Encoding: chunked\r\n\r\n{size}\r\na\r\n0\r\n\r\n{SMUGGLED}"),
@@ -159,6 +159,20 @@ fn s3_s5_s6_plain_framing_passes() {
     );
     let outcome = house.raw(bytes.as_bytes());
     assert!(matches!(outcome.status(), Some(200 | 400)), "S5: {outcome:?}");
+    house.sound();
+}
+
+#[test]
+fn s6_an_empty_chunk_size_hides_nothing() {
+    // Pingora reads it as 0 before anyone else sees it: the body ends there, and what follows is
+    // a request with a decision of its own, or none.
+    let house = House::start();
+    let rest = format!("Transfer-Encoding: chunked\r\n\r\n\r\na\r\n0\r\n\r\n{SMUGGLED}");
+    let mut connection = house.h1("app.gw.test").unwrap();
+    let outcome = connection.ask(format!("{HEAD}{rest}").as_bytes());
+    assert!(matches!(outcome.status(), Some(200 | 400) | None), "S6: {outcome:?}");
+    assert!(connection.read(false).status() != Some(200), "S6: a second answer");
+    assert!(house.hits() <= 1, "S6");
     house.sound();
 }
 
