@@ -171,21 +171,37 @@ fn f2_every_mistake_has_a_place_and_a_remedy() {
 
 #[test]
 fn several_mistakes_are_told_at_once() {
+    // What is wrong in itself, in every section.
+    let words = [
+        ("  state_dir:", "  state_dri:", "state_dri"),
+        ("    endpoints:", "    endpoint:", "endpoint"),
+        ("  api_tokens:", "  api_token:", "api_token"),
+        ("  inventory:", "  inventry:", "inventry"),
+        ("allow: {}", "alow: {}", "alow"),
+        ("  file: audit.jsonl", "  fiel: audit.jsonl", "fiel"),
+    ];
+    all_told(&words);
+    // What is wrong with what it names.
+    let names = [
+        ("    upstream: app\n", "    upstream: nowhere\n", "nowhere"),
+        ("ca: pki/backends-ca.crt", "ca: pki/missing-ca.crt", "missing-ca.crt"),
+        ("cert: pki/gateway.crt", "cert: pki/missing.crt", "missing.crt"),
+        ("corp.jwks.json", "missing.json", "missing.json"),
+        ("devices.yaml", "missing.yaml", "missing.yaml"),
+    ];
+    all_told(&names);
+}
+
+#[track_caller]
+fn all_told(changes: &[(&str, &str, &str)]) {
     let done = refuse("several", &plan(), |text| {
-        let text = text.replacen("  state_dir:", "  state_dri:", 1);
-        let text = text.replacen("    upstream: app\n", "    upstream: nowhere\n", 1);
-        text.replacen("allow: {}", "alow: {}", 1).replacen(
-            "cert: pki/gateway.crt",
-            "cert: pki/missing.crt",
-            1,
-        )
+        changes.iter().fold(text, |text, (from, to, _)| {
+            assert!(text.contains(from), "{from:?} is not in\n{text}");
+            text.replacen(from, to, 1)
+        })
     });
-    for word in ["state_dri", "nowhere", "alow"] {
-        assert!(
-            done.stderr.contains(word) || done.stdout.contains(word),
-            "{word} is missing in\n{}",
-            done.stderr
-        );
+    for (_, _, word) in changes {
+        assert!(done.stderr.contains(word), "{word} is missing in\n{}", done.stderr);
     }
 }
 

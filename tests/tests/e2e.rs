@@ -143,7 +143,7 @@ fn curl_reaches_nginx_over_mutual_tls() {
         curl.expect("https://files.gw.test/large.bin", 200, &["-H", &ana, "-o", "down.bin"]);
         assert_eq!(std::fs::read(dir.join("down.bin")).unwrap(), vec![7; 20 << 20]);
         curl.expect(
-            "https://files.gw.test/up",
+            "https://files.gw.test/hello.txt",
             405,
             &["-H", &ana, "--data-binary", "@www/large.bin"],
         );

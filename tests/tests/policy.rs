@@ -174,9 +174,11 @@ fn explain_says_what_the_gateway_does_and_why() {
     let denied = explain(&["--method", "GET", "--url", url, "--user", "ben", "--groups", "sales"]);
     assert!(has(&denied, "no-rule-allows") && has(&denied, "user.groups"), "{denied:#}");
     // The door is the same: what the gateway refuses, `explain` refuses.
-    let through =
-        explain(&["--method", "GET", "--url", "https://payroll.gw.test/x/..%2freports/q3"]);
-    assert!(has(&through, "malformed"), "{through:#}");
+    let url = "https://payroll.gw.test/x/..%2freports/q3";
+    let refused = ["explain", "-c", "portcullis.yaml", "--url", url];
+    let refused = portcullis(gw.plan.world.path(), &refused);
+    assert!(refused.code != 0, "{refused:?}");
+    refused.says("malformed:escape");
     // By hour.
     let at = |time: &str| {
         let url = "https://payroll.gw.test/weekend";
