@@ -184,7 +184,6 @@ fn several_mistakes_are_told_at_once() {
     // What is wrong with what it names.
     let names = [
         ("    upstream: app\n", "    upstream: nowhere\n", "nowhere"),
-        ("ca: pki/backends-ca.crt", "ca: pki/missing-ca.crt", "missing-ca.crt"),
         ("cert: pki/gateway.crt", "cert: pki/missing.crt", "missing.crt"),
         ("corp.jwks.json", "missing.json", "missing.json"),
         ("devices.yaml", "missing.yaml", "missing.yaml"),

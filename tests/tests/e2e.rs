@@ -27,7 +27,7 @@ fn tool(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("`{name}` is not installed: run `scripts/setup.sh e2e`"))
 }
 
-/// nginx with a certificate of the backends' authority, that serves nobody but the gateway.
+/// One process of nginx with a certificate of the backends' authority, that serves nobody but the gateway.
 fn nginx(dir: &Path, address: SocketAddr) -> Process {
     std::fs::create_dir_all(dir.join("www/sub")).unwrap();
     std::fs::write(dir.join("www/hello.txt"), "hello from nginx\n").unwrap();
@@ -35,7 +35,7 @@ fn nginx(dir: &Path, address: SocketAddr) -> Process {
     // Started as root, its workers would be somebody else, who may not enter the directory.
     let user = if Path::new("/root").metadata().is_ok() && is_root() { "user root;" } else { "" };
     let conf = format!(
-        "{user} daemon off; pid {dir}/nginx.pid; error_log stderr; worker_processes 1;
+        "{user} daemon off; master_process off; pid {dir}/nginx.pid; error_log stderr; worker_processes 1;
 events {{ worker_connections 256; }}
 http {{
   access_log {dir}/nginx.log;

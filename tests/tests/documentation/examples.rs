@@ -70,8 +70,11 @@ fn the_examples_of_the_policy_page_load_and_its_commands_print_what_it_says() {
     std::fs::copy(dir.path().join("5-devices.yaml"), dir.path().join("portcullis.yaml")).unwrap();
     write(dir.path(), "base.yaml", BASE);
     let names = "--server app.example.com --dns '*.app.example.com'";
-    page::shell(dir.path(), &format!("portcullis pki issue --dir pki/gateway {names} --out pki/app"))
-        .expect(0);
+    page::shell(
+        dir.path(),
+        &format!("portcullis pki issue --dir pki/gateway {names} --out pki/app"),
+    )
+    .expect(0);
     let mut loaded = 0;
     for block in page::blocks(&page::text("docs/policy.md")) {
         if block.language != "yaml" {
