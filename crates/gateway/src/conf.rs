@@ -86,8 +86,8 @@ pub struct ClientCertificatesConf {
     /// PEM or DER files of their revocation lists.
     #[serde(default)]
     pub crl: OneOrMany<At<FilePath>>,
-    /// `required` (default): a certificate of an authority without a current list is refused.
-    /// `soft`: it is accepted, with an alarm.
+    /// Accepts a certificate although no current revocation list of its issuer is there; each time
+    /// is said in the log.
     #[serde(default)]
     pub danger_soft_crl: bool,
     /// The hosts that ask; all where absent.

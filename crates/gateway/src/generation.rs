@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use document::{At, Document, FilePath, Level, Mistake, Mistakes, Node, Place};
+use document::{At, Document, FilePath, Kind, Level, Mistake, Mistakes, Node, Place};
 use filter::setup::Gathered;
 use filter::{BoxFuture, Directory, Endpoint, Services};
 use policy::{PolicySet, Source};
@@ -20,7 +20,7 @@ use upstream::paths::PathProfile;
 use crate::assembly::{Assembled, Assembly, Claimed, Site};
 use crate::assertion::Signer;
 use crate::chain::Chain;
-use crate::conf::{AuditConf, ServerConf};
+use crate::conf::{AuditConf, ListenConf, ServerConf};
 use crate::door::Limits;
 use crate::own;
 use crate::tls::TlsSnapshot;
@@ -161,16 +161,17 @@ fn parts(
 ) -> Parts {
     let now = services.clock.now();
     let ground = take(ground(document), mistakes);
-    let tls = ground.as_ref().map(|ground| listeners(ground, now, mistakes, warnings));
+    let listen = ground
+        .as_ref()
+        .map_or_else(|| listen_alone(document), |ground| Some(ground.server.listen.clone()));
+    let tls = listen.map(|listen| listeners(&listen, now, mistakes, warnings));
     let metrics = Arc::clone(&services.metrics);
     let kept = services.survivors.keep("upstreams", || upstream::Kept::new(metrics));
     let loaded = Upstreams::load(document.root.get("upstreams"), &kept, now);
     let upstreams = warned(loaded, mistakes, warnings);
     let limits = ground.as_ref().and_then(|ground| take(limits(ground, document), mistakes));
     let policy = warned(PolicySet::compile(source(document)), mistakes, warnings);
-    if let (Some(policy), Some(upstreams)) = (&policy, &upstreams) {
-        check_routes(policy, upstreams, mistakes);
-    }
+    check_routes(document, mistakes);
     if let (Some(policy), Some(tls)) = (&policy, &tls) {
         check_names(policy, tls, warnings);
     }
@@ -268,15 +269,20 @@ fn section<T: serde::de::DeserializeOwned>(
     take(document::parse(node), mistakes)
 }
 
+/// The listeners of a `server:` that has a mistake elsewhere: their files are looked at all the same.
+fn listen_alone(document: &Document) -> Option<Vec<At<ListenConf>>> {
+    document::parse(document.root.get("server")?.get("listen")?).ok()
+}
+
 fn listeners(
-    ground: &Ground,
+    listen: &[At<ListenConf>],
     now: jiff::Timestamp,
     mistakes: &mut Mistakes,
     warnings: &mut Mistakes,
 ) -> Vec<Option<TlsSnapshot>> {
     let load = |tls| warned(TlsSnapshot::load(tls, now), mistakes, warnings);
     let mut load = load;
-    ground.server.listen.iter().map(|at| at.value.tls.as_ref().and_then(&mut load)).collect()
+    listen.iter().map(|at| at.value.tls.as_ref().and_then(&mut load)).collect()
 }
 
 fn limits(ground: &Ground, document: &Document) -> Result<Limits, Mistakes> {
@@ -322,15 +328,38 @@ fn check_server(server: &ServerConf, mistakes: &mut Mistakes) {
     }
 }
 
-fn check_routes(policy: &PolicySet, upstreams: &Upstreams, mistakes: &mut Mistakes) {
-    let names = upstreams.names();
-    for route in policy.routes().iter().filter(|route| !names.contains(&&*route.upstream)) {
-        let message = format!("there is no upstream `{}`", route.upstream);
-        let mistake = Mistake::error("unknown-upstream", &route.upstream_place, message);
-        mistakes.push(match document::suggest(&route.upstream, names.iter().copied()) {
+/// Told from the text, so that a mistake in a rule does not hide one in its route.
+fn check_routes(document: &Document, mistakes: &mut Mistakes) {
+    let names: Vec<&str> =
+        items(document, "upstreams").filter_map(|upstream| text(upstream.get("name")?)).collect();
+    for node in items(document, "routes").filter_map(|route| route.get("upstream")) {
+        let Some(name) = text(node).filter(|name| !names.contains(name)) else { continue };
+        let message = format!("there is no upstream `{name}`");
+        let mistake = Mistake::error("unknown-upstream", &node.place, message);
+        mistakes.push(match document::suggest(name, names.iter().copied()) {
             Some(near) => mistake.help(format!("did you mean `{near}`?")),
             None => mistake.help("name it under `upstreams:`"),
         });
+    }
+}
+
+/// The items of a section that is a list; of any other there are none, which its own type tells.
+fn items<'a>(document: &'a Document, section: &str) -> impl Iterator<Item = &'a Node> {
+    match document.root.get(section) {
+        Some(Node { kind: Kind::List(items), .. }) => items.iter(),
+        Some(_) | None => [].iter(),
+    }
+}
+
+fn text(node: &Node) -> Option<&str> {
+    match &node.kind {
+        Kind::Text(text) => Some(text),
+        Kind::Null
+        | Kind::Bool(_)
+        | Kind::Int(_)
+        | Kind::Float(_)
+        | Kind::List(_)
+        | Kind::Map(_) => None,
     }
 }
 
@@ -353,7 +382,7 @@ fn check_names(policy: &PolicySet, tls: &[Option<TlsSnapshot>], warnings: &mut M
 }
 
 fn unclaimed(document: &Document, claimed: &[Claimed], mistakes: &mut Mistakes) {
-    let document::Kind::Map(entries) = &document.root.kind else { return };
+    let Kind::Map(entries) = &document.root.kind else { return };
     let known: Vec<&str> =
         OWN_SECTIONS.into_iter().chain(claimed.iter().map(|claim| claim.name)).collect();
     for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
