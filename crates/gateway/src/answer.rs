@@ -105,9 +105,9 @@ pub fn internal(asking: &Asking<'_>) -> Response<Bytes> {
     say(&Said::plain(StatusCode::INTERNAL_SERVER_ERROR, &Reason::Internal), asking)
 }
 
-/// The answer to a request that Pingora refused before any hook.
-pub fn unheard(stop: &Stop, id: RequestId) -> Response<Bytes> {
-    let mut response = answer(stop, &Asking::blind(id));
+/// The answer to a request that Pingora refused before any hook. `allow` is as for [`Asking::of`].
+pub fn unheard(stop: &Stop, id: RequestId, allow: &HeaderValue) -> Response<Bytes> {
+    let mut response = answer(stop, &Asking { allow, ..Asking::blind(id) });
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
@@ -195,7 +195,7 @@ fn say(said: &Said<'_>, asking: &Asking<'_>) -> Response<Bytes> {
 }
 
 /// What every answer says, unless it has said it itself.
-fn guard(headers: &mut HeaderMap, id: RequestId) {
+pub(crate) fn guard(headers: &mut HeaderMap, id: RequestId) {
     let fixed = [
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

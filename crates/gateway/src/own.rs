@@ -46,7 +46,8 @@ pub(crate) async fn serve<C: Chain>(
         Some(endpoint) => match body(session).await {
             Ok(body) => {
                 let request = request(session, cx, body);
-                let response = endpoint.handle(request, cx).await;
+                let mut response = endpoint.handle(request, cx).await;
+                answer::guard(response.headers_mut(), ctx.trail.id);
                 ctx.trail.stopped = Some(Stopped {
                     by: "own",
                     outcome: "answer",

@@ -243,7 +243,7 @@ fn refusal<C: Chain>(live: &Arc<Live<C>>) -> Refusal {
     Arc::new(move |head, id| {
         let generation = live.generation();
         let stop = door::unheard(head, &generation.limits);
-        let response = answer::unheard(&stop, id);
+        let response = answer::unheard(&stop, id, generation.limits.allow());
         (response.status().as_u16(), answer::to_http1(&response))
     })
 }

@@ -247,19 +247,23 @@ fn failures_that_are_not_stops() {
         (upstream_failure(&Reason::UpstreamUnverified, false, &asking), 502, "upstream-unverified"),
         (body_too_large(&asking), 413, "too-large"),
         (internal(&asking), 500, "internal"),
-        (unheard(&header, asking.id), 400, "malformed:header"),
+        (unheard(&header, asking.id, asking.allow), 400, "malformed:header"),
     ] {
         assert_eq!(response.status(), status, "{reason}");
         let problem: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(problem["reason"], reason);
         guarded(&response);
     }
-    assert!(closes(&unheard(&header, asking.id)));
+    assert!(closes(&unheard(&header, asking.id, asking.allow)));
 }
 
 #[test]
 fn an_answer_as_bytes_parses_as_itself() {
-    let response = unheard(&Stop::malformed(Malformed::Header, ""), RequestId(0xabc));
+    let response = unheard(
+        &Stop::malformed(Malformed::Header, ""),
+        RequestId(0xabc),
+        &HeaderValue::from_static("GET"),
+    );
     let wire = to_http1(&response);
     let wire = std::str::from_utf8(&wire).unwrap();
     let (head, body) = wire.split_once("\r\n\r\n").unwrap();
