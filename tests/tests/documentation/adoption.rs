@@ -20,7 +20,7 @@ const STAGES: [(&str, &str, &[&str]); 5] = [
 
 #[test]
 fn each_stage_needs_what_was_made_so_far_and_has_the_warnings_expected() {
-    let dir = page::workshop();
+    let dir = page::copy_of_conf();
     for (stage, file, expected) in STAGES {
         page::make(dir.path(), stage);
         let done = page::shell(dir.path(), &format!("portcullis check -c {file} --json")).expect(0);

@@ -44,7 +44,7 @@ fn compare_output(dir: &Path, name: &str) {
 
 #[test]
 fn the_examples_of_the_configuration_page_are_one_configuration() {
-    let dir = page::workshop();
+    let dir = page::copy_of_conf();
     page::make(dir.path(), "Stage");
     std::fs::create_dir(dir.path().join("conf.d")).unwrap();
     page::shell(dir.path(), "portcullis pki init --dir pki/services --name 'Services CA'")
@@ -65,7 +65,7 @@ fn the_examples_of_the_configuration_page_are_one_configuration() {
 
 #[test]
 fn the_examples_of_the_policy_page_load_and_its_commands_print_what_it_says() {
-    let dir = page::workshop();
+    let dir = page::copy_of_conf();
     page::make(dir.path(), "Stage");
     std::fs::copy(dir.path().join("5-devices.yaml"), dir.path().join("portcullis.yaml")).unwrap();
     write(dir.path(), "base.yaml", BASE);
@@ -102,7 +102,7 @@ fn the_examples_of_the_policy_page_load_and_its_commands_print_what_it_says() {
 
 #[test]
 fn the_readme_shows_a_configuration_that_loads() {
-    let dir = page::workshop();
+    let dir = page::copy_of_conf();
     page::make(dir.path(), "Stage");
     let same = [
         ("gateway/gateway.crt", "gateway.crt"),

@@ -87,9 +87,8 @@ pub(crate) fn shell(dir: &Path, line: &str) -> Done {
     run(Path::new("sh"), dir, &["-c", &format!("exec 2>&1; {line}")])
 }
 
-/// The files that examples name: authorities and certificates as `conf/README.md` makes them, and
-/// the inventory.
-pub(crate) fn workshop() -> tempfile::TempDir {
+/// The configurations of `conf/` in a directory of their own; [`make`] adds what they name.
+pub(crate) fn copy_of_conf() -> tempfile::TempDir {
     let dir = tempfile::Builder::new().prefix("portcullis-docs-").tempdir().unwrap();
     for entry in std::fs::read_dir(root().join("conf")).unwrap() {
         let path = entry.unwrap().path();

@@ -78,6 +78,24 @@ fn a_running_gateway_serves_no_other_families() {
 }
 
 #[test]
+fn the_keys_of_the_audit_record_are_those_that_are_written() {
+    let source = page::text("crates/gateway/src/audit.rs");
+    let renamed = source.split("rename = \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let page = page::text("docs/audit.md");
+    let rows = page::rows(&page, "key");
+    let told: BTreeSet<String> =
+        rows.iter().flat_map(|(_, cells)| page::quoted(&cells[0])).collect();
+    for key in renamed {
+        assert!(told.contains(key), "`{key}` is not in docs/audit.md");
+    }
+    for key in &told {
+        let written = [format!("rename = \"{key}\""), format!("pub(crate) {key}:")];
+        assert!(written.into_iter().any(|text| source.contains(&text)), "nobody writes `{key}`");
+    }
+    assert!(told.len() > 30, "{told:?}");
+}
+
+#[test]
 fn the_attributes_are_those_of_the_policy() {
     let rows = ATTRIBUTES.iter().map(|attribute| {
         let (kind, supply) = (kind(attribute.kind), supply(attribute.supply));
@@ -89,6 +107,30 @@ fn the_attributes_are_those_of_the_policy() {
     assert!(page.contains(&table), "the table in docs/policy.md has to be\n\n{table}\n");
     let told = page::rows(&page, "attribute").len();
     assert_eq!(told, ATTRIBUTES.len(), "rows in docs/policy.md");
+}
+
+#[test]
+fn the_codes_of_mistakes_are_given_somewhere() {
+    let mut sources = String::new();
+    let mut open = ["policy", "document", "gateway"]
+        .map(|name| page::root().join("crates").join(name).join("src"))
+        .to_vec();
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                sources.push_str(&std::fs::read_to_string(path).unwrap_or_default());
+            }
+        }
+    }
+    let rows = page::rows(&page::text("docs/policy.md"), "code");
+    let codes: Vec<String> = rows.iter().flat_map(|(_, cells)| page::quoted(&cells[0])).collect();
+    for code in &codes {
+        assert!(sources.contains(&format!("\"{code}\"")), "nobody gives `{code}`");
+    }
+    assert!(codes.len() > 20, "{codes:?}");
 }
 
 fn kind(kind: Kind) -> String {
@@ -104,7 +146,7 @@ fn kind(kind: Kind) -> String {
         Kind::Span => "length of time".to_owned(),
         Kind::Version => "version".to_owned(),
         Kind::Address => "address".to_owned(),
-        Kind::Any => "any of these".to_owned(),
+        Kind::Any => "true or false, a whole number, text or texts".to_owned(),
         Kind::Window => "window".to_owned(),
     }
 }
