@@ -44,7 +44,7 @@ fuzz: ## Differential and property tests from a new seed.
 	DIFFERENTIAL_SEED=$$(date +%s) DIFFERENTIAL_TARGETS=200000 PROPTEST_CASES=20000 \
 		cargo test $(CARGO_ALL) -- --nocapture
 
-bench: ## CPU per request against bare Pingora, and benchmarks of the crates.
+bench: ## CPU per request as a ratio to bare Pingora.
 	scripts/setup.sh bench
 	cargo build --release --locked -p portcullis -p floor
 	load-tests/run.py

@@ -89,7 +89,9 @@ fn parse(head: &[u8]) -> Result<Parts, &'static str> {
     else {
         return Err("not a request line");
     };
-    if !target.starts_with('/') || target.contains(['#', '\\']) {
+    // A backslash in a query is data, and browsers send it raw.
+    let path = target.split('?').next().unwrap_or_default();
+    if !target.starts_with('/') || target.contains('#') || path.contains('\\') {
         return Err("a target that is not origin-form");
     }
     let mut headers = Vec::new();
