@@ -5,12 +5,14 @@
 //! Building gathers every mistake of every section before it reports; a generation with a mistake
 //! is never installed.
 
+mod checks;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use document::{At, Document, FilePath, Kind, Level, Mistake, Mistakes, Node, Place};
+use document::{At, Document, FilePath, Level, Mistake, Mistakes, Node, Place};
 use filter::setup::Gathered;
 use filter::{BoxFuture, Directory, Endpoint, Services};
 use policy::{PolicySet, Source};
@@ -87,7 +89,7 @@ pub(crate) fn ground(document: &Document) -> Result<Ground, Mistakes> {
     let Some(server) = server else {
         return Err(mistakes);
     };
-    check_server(&server, &mut mistakes);
+    checks::check_server(&server, &mut mistakes);
     let audit = match audit {
         Some(Ok(AuditConf { file: At { value: FilePath(path), .. } })) => path,
         Some(Err(())) => PathBuf::new(),
@@ -117,7 +119,7 @@ pub(crate) fn build<C: Chain>(
         let Assembled { chain, claimed, mistakes: found } =
             assemble(Assembly::begin(site)).finish();
         mistakes.extend(found);
-        unclaimed(document, &claimed, &mut mistakes);
+        checks::unclaimed(document, &claimed, &mut mistakes);
         chain
     });
     let mut gathered: Gathered = gathered.into_inner();
@@ -171,9 +173,9 @@ fn parts(
     let upstreams = warned(loaded, mistakes, warnings);
     let limits = ground.as_ref().and_then(|ground| take(limits(ground, document), mistakes));
     let policy = warned(PolicySet::compile(source(document)), mistakes, warnings);
-    check_routes(document, mistakes);
+    checks::check_routes(document, mistakes);
     if let (Some(policy), Some(tls)) = (&policy, &tls) {
-        check_names(policy, tls, warnings);
+        checks::check_names(policy, tls, warnings);
     }
     let signer = ground
         .as_ref()
@@ -291,108 +293,6 @@ fn limits(ground: &Ground, document: &Document) -> Result<Limits, Mistakes> {
     Limits::new(&ground.server.limits).map_err(|texts| {
         texts.into_iter().map(|text| Mistake::error("limits", &place, text)).collect()
     })
-}
-
-fn check_server(server: &ServerConf, mistakes: &mut Mistakes) {
-    let mut seen: Vec<(std::net::SocketAddr, &Place)> = Vec::new();
-    let addresses = server.listen.iter().map(|at| &at.value.address);
-    for address in addresses.chain(server.admin.iter().map(|at| &at.value.address)) {
-        if let Some((_, first)) = seen.iter().find(|(known, _)| *known == address.value) {
-            let message = format!("`{}` is listened on twice", address.value);
-            mistakes.push(
-                Mistake::error("address-twice", &address.place, message)
-                    .related(first, "first here")
-                    .help("give each listener an address of its own"),
-            );
-        }
-        seen.push((address.value, &address.place));
-    }
-    if server.listen.is_empty() {
-        mistakes.push(
-            Mistake::error("no-listener", &server.state_dir.place, "`server.listen` is empty")
-                .help("name at least one address with `tls`"),
-        );
-    }
-    if let Some(At { value: admin, .. }) = &server.admin
-        && !admin.address.value.ip().is_loopback()
-        && !admin.danger_public
-    {
-        let message = format!(
-            "the admin listener would be reachable from outside at `{}`",
-            admin.address.value
-        );
-        mistakes.push(
-            Mistake::error("admin-public", &admin.address.place, message)
-                .help("use 127.0.0.1, or say `danger_public: true`"),
-        );
-    }
-}
-
-/// Told from the text, so that a mistake in a rule does not hide one in its route.
-fn check_routes(document: &Document, mistakes: &mut Mistakes) {
-    let names: Vec<&str> =
-        items(document, "upstreams").filter_map(|upstream| text(upstream.get("name")?)).collect();
-    for node in items(document, "routes").filter_map(|route| route.get("upstream")) {
-        let Some(name) = text(node).filter(|name| !names.contains(name)) else { continue };
-        let message = format!("there is no upstream `{name}`");
-        let mistake = Mistake::error("unknown-upstream", &node.place, message);
-        mistakes.push(match document::suggest(name, names.iter().copied()) {
-            Some(near) => mistake.help(format!("did you mean `{near}`?")),
-            None => mistake.help("name it under `upstreams:`"),
-        });
-    }
-}
-
-/// The items of a section that is a list; of any other there are none, which its own type tells.
-fn items<'a>(document: &'a Document, section: &str) -> impl Iterator<Item = &'a Node> {
-    match document.root.get(section) {
-        Some(Node { kind: Kind::List(items), .. }) => items.iter(),
-        Some(_) | None => [].iter(),
-    }
-}
-
-fn text(node: &Node) -> Option<&str> {
-    match &node.kind {
-        Kind::Text(text) => Some(text),
-        Kind::Null
-        | Kind::Bool(_)
-        | Kind::Int(_)
-        | Kind::Float(_)
-        | Kind::List(_)
-        | Kind::Map(_) => None,
-    }
-}
-
-/// A host that no certificate covers cannot be reached by a client that verifies.
-fn check_names(policy: &PolicySet, tls: &[Option<TlsSnapshot>], warnings: &mut Mistakes) {
-    for route in policy.routes() {
-        let covered = |host: &str| {
-            // Any name will do for the one label that a wildcard stands for.
-            let name = host.replacen('*', "any", 1);
-            tls.iter().flatten().any(|snapshot| snapshot.covers(&name))
-        };
-        for host in route.hosts.iter().filter(|host| !covered(host)) {
-            let message = format!("no certificate of any listener covers `{host}`");
-            warnings.push(
-                Mistake::warning("host-not-covered", &route.place, message)
-                    .help("clients will refuse the connection: add a certificate for the host"),
-            );
-        }
-    }
-}
-
-fn unclaimed(document: &Document, claimed: &[Claimed], mistakes: &mut Mistakes) {
-    let Kind::Map(entries) = &document.root.kind else { return };
-    let known: Vec<&str> =
-        OWN_SECTIONS.into_iter().chain(claimed.iter().map(|claim| claim.name)).collect();
-    for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-        let message = format!("unknown section `{}`", key.name);
-        let mistake = Mistake::error("unknown-section", &key.place, message);
-        mistakes.push(match document::suggest(&key.name, known.iter().copied()) {
-            Some(near) => mistake.help(format!("did you mean `{near}`?")),
-            None => mistake.help(format!("sections are {}", known.join(", "))),
-        });
-    }
 }
 
 /// A year where the operator does not say; nothing where they say `0s`.

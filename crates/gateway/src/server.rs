@@ -10,32 +10,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use document::{At, Document, Mistake, Mistakes};
 use filter::{HealthBoard, Purpose, Services, Survivors, SystemClock};
-use pingora::apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream};
-use pingora::protocols::http::ServerSession;
-use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
-use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::configuration::ServerConf as PingoraConf;
-use pingora::server::{RunArgs, Server, ShutdownWatch};
-use pingora::services::background::{BackgroundService, background_service};
+use pingora::server::{RunArgs, Server};
+use pingora::services::background::background_service;
 use pingora::services::listening::Service;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::admin::Admin;
-use crate::answer;
-use crate::audit::{Record, Sink, Writer};
+use crate::audit::{Sink, Writer};
 use crate::chain::Chain;
 use crate::cli;
 use crate::conf::{AdminConf, ServerConf};
-use crate::door;
-use crate::front::{EXCHANGE, Exchange, Front, HeadEnd, Refusal, Unheard};
+use crate::front::Front;
+use crate::gate::{self, Gate};
 use crate::generation::{self, Assemble, Fresh, Ground};
+use crate::keeper::Keeper;
 use crate::live::Live;
-use crate::proxy::Proxy;
 use crate::redirect::Redirect;
 use crate::reload::Reloader;
 use crate::tls::{Handshake, ListenerTls};
@@ -44,8 +37,6 @@ use crate::tls::{Handshake, ListenerTls};
 const UPSTREAM_POOL_SIZE: usize = 4096;
 /// How long requests in flight may take after SIGTERM where the operator does not say.
 const DRAIN_DEFAULT: Duration = Duration::from_secs(30);
-/// How often the end of the last exchange is looked for while draining.
-const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Runs the gateway until it is told to end.
 pub(crate) fn serve<C: Chain>(config: &Path, assemble: &Assemble<C>) -> ExitCode {
@@ -211,7 +202,7 @@ fn add_listeners<C: Chain>(
     conf: &ServerConf,
 ) -> Result<(), Mistake> {
     let gate = Gate::new(live, &server.configuration, conf);
-    let mut public = Service::new("gateway".to_owned(), Front::new(gate, refusal(live)));
+    let mut public = Service::new("gateway".to_owned(), Front::new(gate, gate::refusal(live)));
     for (At { value: listen, .. }, tls) in conf.listen.iter().zip(&live.listeners) {
         let address = listen.address.value.to_string();
         if let Some(tls) = tls {
@@ -235,195 +226,4 @@ fn add_listeners<C: Chain>(
         server.add_service(admin);
     }
     Ok(())
-}
-
-/// The gateway's own refusal of what Pingora refuses before any hook.
-fn refusal<C: Chain>(live: &Arc<Live<C>>) -> Refusal {
-    let live = Arc::clone(live);
-    Arc::new(move |head, id| {
-        let generation = live.generation();
-        let stop = door::unheard(head, &generation.limits);
-        let response = answer::unheard(&stop, id, generation.limits.allow());
-        (response.status().as_u16(), answer::to_http1(&response))
-    })
-}
-
-/// Pingora's proxy, with the exchange around each request.
-struct Gate<C: Chain> {
-    live: Arc<Live<C>>,
-    proxy: Arc<HttpProxy<Proxy<C>>>,
-    options: HttpServerOptions,
-    h2: H2Options,
-}
-
-impl<C: Chain> Gate<C> {
-    fn new(live: &Arc<Live<C>>, pingora: &Arc<PingoraConf>, conf: &ServerConf) -> Self {
-        let mut options = HttpServerOptions::default();
-        options.h2_idle_timeout = Some(conf.limits.idle_max.0);
-        // Pingora's defaults bound the header list and malformed streams; a new set would not.
-        let mut h2 = default_h2_options();
-        h2.max_concurrent_streams(conf.limits.http2_streams_max);
-        h2.max_header_list_size(u32::try_from(conf.limits.header_bytes_max.0).unwrap_or(u32::MAX));
-        let proxy = http_proxy(pingora, Proxy::new(Arc::clone(live)));
-        Self { live: Arc::clone(live), proxy: Arc::new(proxy), options, h2 }
-    }
-
-    /// A request that ended before any hook leaves its record here.
-    fn record_unheard(
-        &self,
-        exchange: &Exchange,
-        unheard: &Unheard,
-        peer: Option<std::net::SocketAddr>,
-    ) {
-        self.live.services.metrics.rejected("malformed");
-        let stop = door::unheard(&unheard.head, &self.live.generation().limits);
-        let line = unheard.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let mut words = line.split(|byte| *byte == b' ');
-        let method = words.next().map(String::from_utf8_lossy);
-        let target = words.next().map(|target| {
-            let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
-            String::from_utf8_lossy(path.get(..1024).unwrap_or(path))
-        });
-        let error = match (unheard.status, unheard.ended) {
-            (Some(_), _) => "malformed",
-            (None, HeadEnd::Late) => "header-timeout",
-            (None, HeadEnd::Open | HeadEnd::Complete) => "client-gone",
-        };
-        self.live.audit.write(&Record {
-            timestamp: self.live.services.clock.now().to_string(),
-            event: "http.request",
-            request_id: exchange.id.to_string(),
-            client_address: peer.map(|peer| peer.ip()),
-            method: method.as_deref().map(|method| method.get(..32).unwrap_or(method)),
-            path_raw: target.as_deref(),
-            status: unheard.status,
-            decision: crate::audit::DecisionPart {
-                outcome: "refuse",
-                reason: stop.reason().map(|reason| reason.to_string()).unwrap_or_default(),
-                by: Some("front"),
-                ..crate::audit::DecisionPart::default()
-            },
-            error: Some(error),
-            ..Record::default()
-        });
-    }
-}
-
-#[async_trait]
-impl<C: Chain> HttpServerApp for Gate<C> {
-    async fn process_new_http(
-        self: &Arc<Self>,
-        session: ServerSession,
-        shutdown: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
-        let _in_flight = self.live.enter();
-        let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
-        let head_time_max = self.live.generation().server.limits.header_time_max.0;
-        let serve = async {
-            let reused = self.proxy.process_new_http(session, shutdown).await;
-            EXCHANGE.with(|exchange| {
-                if let Some(unheard) = exchange.unheard() {
-                    self.record_unheard(exchange, &unheard, peer);
-                }
-            });
-            reused
-        };
-        EXCHANGE.scope(Exchange::new(head_time_max), serve).await
-    }
-
-    fn h2_options(&self) -> Option<H2Options> {
-        Some(self.h2.clone())
-    }
-
-    fn server_options(&self) -> Option<&HttpServerOptions> {
-        Some(&self.options)
-    }
-
-    async fn http_cleanup(&self) {
-        self.proxy.http_cleanup().await;
-    }
-}
-
-/// Keeps what is not on a request's way: reloads, background tasks, the audit file, the end.
-struct Keeper<C> {
-    live: Arc<Live<C>>,
-    writer: Arc<Mutex<Writer>>,
-    drain: Duration,
-    reloader: Mutex<Option<Reloader<C>>>,
-    tasks: Mutex<Vec<(String, filter::BoxFuture<'static, ()>)>>,
-}
-
-#[async_trait]
-impl<C: Chain> BackgroundService for Keeper<C> {
-    async fn start(&self, mut shutdown: ShutdownWatch) {
-        let writer = Arc::clone(&self.writer);
-        let writing = tokio::spawn(async move {
-            writer.lock().await.run().await;
-        });
-        let (ask, asked) = mpsc::channel(1);
-        let reloader = self.reloader.lock().await.take();
-        let tasks = std::mem::take(&mut *self.tasks.lock().await);
-        let reloading = tokio::spawn(async move {
-            if let Some(mut reloader) = reloader {
-                reloader.spawn(tasks);
-                reloader.run(asked).await;
-            }
-        });
-        tell_systemd(&[sd_notify::NotifyState::Ready]);
-        let mut hangups = signal(SignalKind::hangup());
-        loop {
-            tokio::select! {
-                _ = shutdown.changed() => if *shutdown.borrow() { break },
-                () = hangup(&mut hangups) => {
-                    log::info!("SIGHUP: the configuration is read anew");
-                    self.live.audit.reopen();
-                    if ask.send(()).await.is_err() {
-                        log::error!("the reloader has ended: restart the gateway");
-                    }
-                }
-            }
-        }
-        tell_systemd(&[sd_notify::NotifyState::Stopping]);
-        self.live.drain();
-        reloading.abort();
-        self.end_when_idle().await;
-        writing.abort();
-    }
-}
-
-impl<C: Chain> Keeper<C> {
-    /// Ends the process as soon as nothing is in flight; Pingora itself would sleep for the whole
-    /// time, and ends what is left when that is over.
-    async fn end_when_idle(&self) {
-        let deadline = tokio::time::Instant::now() + self.drain;
-        let mut look = tokio::time::interval(DRAIN_LOOK_EVERY);
-        let mut idle_looks = 0_u32;
-        while tokio::time::Instant::now() < deadline {
-            look.tick().await;
-            // A connection that was accepted a moment ago may be in its handshake still.
-            idle_looks = if self.live.in_flight() == 0 { idle_looks + 1 } else { 0 };
-            if idle_looks > 4 {
-                self.live.audit.close().await;
-                log::info!("nothing is in flight: the gateway ends");
-                std::process::exit(0);
-            }
-        }
-        log::warn!("{} exchanges are cut: `server.drain` is over", self.live.in_flight());
-    }
-}
-
-async fn hangup(signals: &mut std::io::Result<tokio::signal::unix::Signal>) {
-    let heard = match signals {
-        Ok(signals) => signals.recv().await.is_some(),
-        Err(_) => false,
-    };
-    if !heard {
-        std::future::pending::<()>().await;
-    }
-}
-
-fn tell_systemd(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        log::debug!("the service manager was not told: {error}");
-    }
 }
