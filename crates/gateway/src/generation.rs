@@ -124,6 +124,7 @@ pub(crate) fn build<C: Chain>(
     });
     let mut gathered: Gathered = gathered.into_inner();
     gathered.warnings.extend(warnings);
+    checks::dangers(&document.root, &mut gathered.warnings);
     match (parts.whole(), chain) {
         (Some(whole), Some(chain)) if mistakes.is_empty() => {
             Ok(whole.join(number, (document, services), chain, gathered))

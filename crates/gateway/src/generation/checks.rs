@@ -116,3 +116,29 @@ pub(super) fn unclaimed(document: &Document, claimed: &[Claimed], mistakes: &mut
         });
     }
 }
+
+/// Every key that weakens a default is named at every load, whichever section it stands in, unless
+/// its own section has said more about it.
+pub(super) fn dangers(node: &Node, warnings: &mut Mistakes) {
+    match &node.kind {
+        Kind::List(items) => items.iter().for_each(|item| dangers(item, warnings)),
+        Kind::Map(entries) => {
+            for (key, value) in entries {
+                let on = value.kind == Kind::Bool(true) && key.name.starts_with("danger_");
+                let line = (&key.place.file, key.place.line);
+                let said = |warning: &Mistake| {
+                    warning.place.as_ref().is_some_and(|place| (&place.file, place.line) == line)
+                };
+                if on && !warnings.iter().any(said) {
+                    let message = format!("`{}` weakens a default", key.name);
+                    warnings.push(
+                        Mistake::warning("danger", &key.place, message)
+                            .help("remove it as soon as what needs it is mended"),
+                    );
+                }
+                dangers(value, warnings);
+            }
+        }
+        Kind::Null | Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::Text(_) => {}
+    }
+}
