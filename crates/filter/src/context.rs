@@ -57,7 +57,7 @@ pub struct Verdict {
 }
 
 /// Names one request in every log, record, response and to the backend: 128 random bits, as hex.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct RequestId(pub u128);
 
 impl Context {

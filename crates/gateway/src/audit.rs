@@ -7,6 +7,8 @@
 //!    until it recovers: what cannot be recorded is not served.
 //! 4. Secrets, tokens, cookies and query values have no field here.
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,7 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde::Serialize;
+use filter::RequestId;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use tokio::sync::{Notify, mpsc};
 
 /// How long a record may stay in memory.
@@ -27,13 +31,13 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 /// One record, in OpenTelemetry's names where they exist. Absent facts have no key.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Record<'a> {
-    pub(crate) timestamp: String,
+    pub(crate) timestamp: Shown<Timestamp>,
     #[serde(rename = "event.name")]
     pub(crate) event: &'static str,
     #[serde(rename = "request.id")]
-    pub(crate) request_id: String,
+    pub(crate) request_id: Shown<RequestId>,
     #[serde(rename = "trace_id", skip_serializing_if = "Option::is_none")]
-    pub(crate) trace_id: Option<String>,
+    pub(crate) trace_id: Option<Trace<'a>>,
     #[serde(rename = "client.address", skip_serializing_if = "Option::is_none")]
     pub(crate) client_address: Option<std::net::IpAddr>,
     #[serde(rename = "http.request.method", skip_serializing_if = "Option::is_none")]
@@ -63,6 +67,26 @@ pub(crate) struct Record<'a> {
     pub(crate) error: Option<&'a str>,
     #[serde(rename = "error.message", skip_serializing_if = "Option::is_none")]
     pub(crate) error_detail: Option<&'a str>,
+}
+
+/// Written as it is shown, without a text in between.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shown<T>(pub(crate) T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// The trace of a request.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Trace<'a> {
+    /// The one that it came with.
+    Adopted(&'a str),
+    /// The one that began here, under the request's own name.
+    Own(Shown<RequestId>),
 }
 
 /// Where it went.
@@ -121,7 +145,7 @@ pub(crate) struct DecisionPart<'a> {
     #[serde(rename = "decision.outcome")]
     pub(crate) outcome: &'static str,
     #[serde(rename = "decision.reason")]
-    pub(crate) reason: String,
+    pub(crate) reason: Cow<'a, str>,
     #[serde(rename = "decision.rule", skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<&'a str>,
     #[serde(rename = "decision.by", skip_serializing_if = "Option::is_none")]

@@ -12,7 +12,7 @@ use pingora::proxy::{HttpProxy, http_proxy};
 use pingora::server::ShutdownWatch;
 use pingora::server::configuration::ServerConf as PingoraConf;
 
-use crate::audit::{DecisionPart, Record};
+use crate::audit::{DecisionPart, Record, Shown};
 use crate::chain::Chain;
 use crate::conf::ServerConf;
 use crate::front::{EXCHANGE, Exchange, HeadEnd, Refusal, Unheard};
@@ -57,16 +57,16 @@ impl<C: Chain> Gate<C> {
             (None, HeadEnd::Open | HeadEnd::Complete) => "client-gone",
         };
         self.live.audit.write(&Record {
-            timestamp: self.live.services.clock.now().to_string(),
+            timestamp: Shown(self.live.services.clock.now()),
             event: "http.request",
-            request_id: exchange.id.to_string(),
+            request_id: Shown(exchange.id),
             client_address: peer.map(|peer| peer.ip()),
             method: method.as_deref().map(|method| method.get(..32).unwrap_or(method)),
             path_raw: target.as_deref(),
             status: unheard.status,
             decision: DecisionPart {
                 outcome: "refuse",
-                reason: stop.reason().map(|reason| reason.to_string()).unwrap_or_default(),
+                reason: stop.reason().map(|reason| reason.to_string().into()).unwrap_or_default(),
                 by: Some("front"),
                 ..DecisionPart::default()
             },

@@ -14,7 +14,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 use policy::{AuthMethod, Malformed, Reason};
 use upstream::Pick;
 
-use crate::audit::{DecisionPart, Record, ShadowPart, UpstreamPart, WhoPart};
+use crate::audit::{DecisionPart, Record, ShadowPart, Shown, Trace, UpstreamPart, WhoPart};
 use crate::chain::Chain;
 use crate::generation::Generation;
 use crate::live::Live;
@@ -282,14 +282,12 @@ impl<C: Chain> Passage<C> {
         let cx = self.cx.as_deref();
         let request = cx.map(Context::request);
         Record {
-            timestamp: at.to_string(),
+            timestamp: Shown(*at),
             event: "http.request",
-            request_id: id.to_string(),
-            // Without a trace of the client's the request's own id is the trace.
-            trace_id: cx
-                .and_then(crate::forward::trace_id)
-                .map(str::to_owned)
-                .or_else(|| cx.map(|_| id.to_string())),
+            request_id: Shown(*id),
+            trace_id: cx.map(|cx| {
+                crate::forward::trace_id(cx).map_or(Trace::Own(Shown(*id)), Trace::Adopted)
+            }),
             client_address: cx.map(Context::address).or(peer.map(|peer| peer.ip())),
             method: method.as_ref().map(http::Method::as_str),
             host: request.map(|request| &*request.host),
@@ -330,7 +328,7 @@ impl<C: Chain> Passage<C> {
                 .map(|stopped| stopped.outcome)
                 .or(verdict.map(|verdict| verdict.outcome))
                 .unwrap_or("fail"),
-            reason: self.reason().to_string(),
+            reason: word(&self.reason()),
             rule: verdict.and_then(|verdict| verdict.rule).map(|rule| policy.rule_name(rule)),
             by: stopped.map(|stopped| stopped.by),
             shadow: verdict.and_then(|verdict| verdict.shadow.as_ref()).map(|shadow| ShadowPart {
@@ -348,6 +346,18 @@ impl<C: Chain> Passage<C> {
         };
         let duration_ms = answered.map(|answered| (answered - *began).as_secs_f64() * 1e3);
         UpstreamPart { name: Some(pick.upstream()), address: Some(pick.address()), duration_ms }
+    }
+}
+
+/// A reason's word; only one with particulars is a text of its own.
+fn word(reason: &Reason) -> Cow<'static, str> {
+    match reason {
+        Reason::Malformed(_)
+        | Reason::BadToken(_)
+        | Reason::Denied(_)
+        | Reason::Unknown(_)
+        | Reason::DependencyDown(_) => reason.to_string().into(),
+        reason => reason.class().into(),
     }
 }
 

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use pingora::apps::http_app::ServeHttp;
 use pingora::protocols::http::ServerSession;
 
-use crate::audit::{DecisionPart, Record};
+use crate::audit::{DecisionPart, Record, Shown};
 use crate::chain::Chain;
 use crate::door::{self, Arrival};
 use crate::live::Live;
@@ -40,16 +40,16 @@ impl<C: Chain> Redirect<C> {
         let peer = session.client_addr().and_then(|address| address.as_inet());
         let refused = status == StatusCode::BAD_REQUEST;
         self.live.audit.write(&Record {
-            timestamp: self.live.services.clock.now().to_string(),
+            timestamp: Shown(self.live.services.clock.now()),
             event: "http.redirect",
-            request_id: filter::RequestId(fastrand::u128(..)).to_string(),
+            request_id: Shown(filter::RequestId(fastrand::u128(..))),
             client_address: peer.map(std::net::SocketAddr::ip),
             method: Some(head.method.as_str()),
             path: Some(head.uri.path()).filter(|_| !refused),
             status: Some(status.as_u16()),
             decision: DecisionPart {
                 outcome: if refused { "refuse" } else { "answer" },
-                reason: if refused { "no-route" } else { "https-only" }.to_owned(),
+                reason: if refused { "no-route" } else { "https-only" }.into(),
                 by: Some("redirect"),
                 ..DecisionPart::default()
             },
