@@ -137,6 +137,16 @@ impl Authority {
 }
 
 impl Pair {
+    /// Reads `NAME.crt` and `NAME.key` of a directory.
+    pub fn read(dir: &Path, name: &str) -> Self {
+        let read =
+            |extension: &str| std::fs::read(dir.join(format!("{name}.{extension}"))).unwrap();
+        Self {
+            cert: X509::from_pem(&read("crt")).unwrap(),
+            key: PKey::private_key_from_pem(&read("key")).unwrap(),
+        }
+    }
+
     /// Writes `NAME.crt` and `NAME.key` (mode 0600) into a directory.
     pub fn write(&self, dir: &Path, name: &str) {
         replace(&dir.join(format!("{name}.key")), &self.key.private_key_to_pem_pkcs8().unwrap());

@@ -25,7 +25,7 @@ pub struct Plan {
     sections: Vec<(String, String)>,
     server: String,
     upstreams: String,
-    asks_on: Option<String>,
+    client_certificates: String,
     plain_listener: bool,
 }
 
@@ -55,7 +55,7 @@ impl Plan {
             sections: Vec::new(),
             server: String::new(),
             upstreams: String::new(),
-            asks_on: None,
+            client_certificates: ASKED.to_owned(),
             plain_listener: false,
         };
         plan.section("identity", IDENTITY)
@@ -131,7 +131,14 @@ impl Plan {
     /// Asks for client certificates on these hosts only (`mtls.gw.test, dev.gw.test`).
     #[must_use]
     pub fn asking_on(mut self, hosts: &str) -> Self {
-        self.asks_on = Some(hosts.to_owned());
+        self.client_certificates = format!("{ASKED}, hosts: [{hosts}]");
+        self
+    }
+
+    /// Asks for client certificates like this (the inside of the YAML mapping).
+    #[must_use]
+    pub fn asking(mut self, mapping: &str) -> Self {
+        mapping.clone_into(&mut self.client_certificates);
         self
     }
 
@@ -151,7 +158,6 @@ impl Plan {
 
     /// The whole configuration.
     pub fn text(&self, ports: &Ports) -> String {
-        let hosts = self.asks_on.as_ref().map(|hosts| format!(", hosts: [{hosts}]"));
         let mut text = format!(
             "version: 1
 server:
@@ -159,10 +165,9 @@ server:
     - address: {}
       tls:
         certificates: [{{cert: pki/gateway.crt, key: pki/gateway.key}}]
-        client_certificates: {{mode: optional, ca: [pki/devices-ca.crt, pki/services-ca.crt], danger_soft_crl: true{}}}
+        client_certificates: {{{}}}
 ",
-            ports.public,
-            hosts.unwrap_or_default()
+            ports.public, self.client_certificates
         );
         if self.plain_listener {
             let _ = writeln!(text, "    - address: {}", ports.plain);
@@ -232,6 +237,10 @@ impl Ports {
         Self { public, admin, plain }
     }
 }
+
+/// Devices and services, without revocation lists.
+const ASKED: &str =
+    "mode: optional, ca: [pki/devices-ca.crt, pki/services-ca.crt], danger_soft_crl: true";
 
 /// Two issuers, API tokens, service certificates.
 pub const IDENTITY: &str = "  jwt:
