@@ -119,7 +119,10 @@ impl Exchange {
 
 /// An empty line, by either of the line ends that Pingora's parser takes.
 fn has_end(bytes: &[u8]) -> bool {
-    bytes.windows(2).any(|w| w == b"\n\n") || bytes.windows(3).any(|w| w == b"\n\r\n")
+    memchr::memchr_iter(b'\n', bytes).any(|at| {
+        let rest = bytes.get(at + 1..).unwrap_or_default();
+        rest.starts_with(b"\n") || rest.starts_with(b"\r\n")
+    })
 }
 
 /// Puts a [`Tap`] on each HTTP/1 connection and hands it to the application.
