@@ -190,6 +190,10 @@ impl Drop for Gateway {
             let tail: Vec<&str> = output.lines().rev().take(60).collect();
             eprintln!("--- the gateway printed (last 60 lines)");
             tail.iter().rev().for_each(|line| eprintln!("{line}"));
+            eprintln!("--- the audit (last 3 records)");
+            let audit = std::fs::read_to_string(self.audit_file()).unwrap_or_default();
+            let lines: Vec<&str> = audit.lines().rev().take(3).collect();
+            lines.iter().rev().for_each(|line| eprintln!("{line}"));
         } else {
             self.assert_clean();
         }

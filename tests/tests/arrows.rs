@@ -126,12 +126,15 @@ fn no_file_is_longer_than_a_person_reads() {
     for top in ["bin", "crates", "tests", "load-tests"] {
         visit(&root().join(top), &mut |path| {
             let lines = std::fs::read_to_string(path).unwrap().lines().count();
-            if lines > 400 {
+            // A table of cases may be longer than code.
+            let most =
+                if path.components().any(|part| part.as_os_str() == "tests") { 500 } else { 400 };
+            if lines > most {
                 long.push(format!("{} ({lines} lines)", path.display()));
             }
         });
     }
-    assert!(long.is_empty(), "more than 400 lines: {long:#?}");
+    assert!(long.is_empty(), "too long: {long:#?}");
 }
 
 fn visit(dir: &Path, look: &mut impl FnMut(&Path)) {

@@ -41,6 +41,7 @@ mod redirect;
 mod reload;
 mod schema;
 mod server;
+mod trail;
 
 pub use assembly::Assembly;
 pub use cli::{App, Verb, run, run_with};

@@ -13,8 +13,9 @@ use policy::Reason;
 use crate::answer;
 use crate::assertion::Signer;
 use crate::chain::Chain;
-use crate::passage::{Passage, Stopped, method_word};
+use crate::passage::{Passage, method_word};
 use crate::proxy::asking;
+use crate::trail::Stopped;
 
 /// Bytes of a body that an endpoint is given.
 const BODY_BYTES_MAX: usize = 64 << 10;

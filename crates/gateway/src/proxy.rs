@@ -22,7 +22,8 @@ use crate::forward::{self, Onward};
 use crate::front::EXCHANGE;
 use crate::live::Live;
 use crate::own;
-use crate::passage::{Attempt, Passage, Stopped, timed_out};
+use crate::passage::Passage;
+use crate::trail::{Attempt, Stopped, timed_out};
 
 /// Marks an error of ours on its way through Pingora: the stop is in the passage already.
 const STOPPED: ErrorType = ErrorType::Custom("Stopped");
