@@ -26,7 +26,7 @@ check: ## Format, lints, documentation, and the arrows between the crates.
 test: ## Unit tests, and black-box scenarios against the real binaries.
 	scripts/setup.sh test
 	cargo build $(CARGO_ALL) --bins --tests
-	cargo test $(CARGO_ALL)
+	cargo test $(CARGO_ALL) --no-fail-fast
 
 e2e: ## Scenarios with nginx as a backend, curl as a client, and the demo.
 	scripts/setup.sh e2e
