@@ -41,7 +41,8 @@ impl<C: Chain> Admin<C> {
     fn metrics(&self) -> String {
         let metrics = &self.live.services.metrics;
         let now = self.live.services.clock.now();
-        tls::report(self.live.listeners.iter().flatten(), metrics, now);
+        let listeners = self.live.listeners.iter().filter_map(|(_, tls)| tls.as_ref());
+        tls::report(listeners, metrics, now);
         let generation = self.live.generation();
         for Expiry { role, name, ends } in generation.upstreams.expiries() {
             metrics.certificate_expiry(role, name, ends.as_second());
@@ -88,6 +89,7 @@ impl<C: Chain> Admin<C> {
                 "at": last.at.map(|at| at.to_string()),
                 "success": last.mistakes.is_empty(),
                 "mistakes": last.mistakes,
+                "warnings": last.warnings,
             },
             "routes": routes,
         });

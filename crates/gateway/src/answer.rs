@@ -38,6 +38,9 @@ pub use asking::{Asking, Form, navigates};
 /// The header that names a request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The reason of a body that did not come.
+pub(crate) const BODY_TIMEOUT: &str = "body-timeout";
+
 /// When to come back after something was out of reach.
 const RETRY_SECONDS: u64 = 5;
 
@@ -98,6 +101,11 @@ pub fn upstream_failure(reason: &Reason, timeout: bool, asking: &Asking<'_>) -> 
 /// The answer to a body that outgrew its limit (413).
 pub fn body_too_large(asking: &Asking<'_>) -> Response<Bytes> {
     say(&Said::plain(StatusCode::PAYLOAD_TOO_LARGE, &Reason::TooLarge), asking)
+}
+
+/// The answer to a body that did not come (408).
+pub fn body_too_slow(asking: &Asking<'_>) -> Response<Bytes> {
+    say(&Said::plain(StatusCode::REQUEST_TIMEOUT, &Reason::Custom(BODY_TIMEOUT)), asking)
 }
 
 /// The answer to a fault of the gateway's own (500).

@@ -91,6 +91,11 @@ impl Exchange {
         self.head.take()
     }
 
+    /// Whether a hook has the request.
+    pub(crate) fn heard(&self) -> bool {
+        self.heard.get()
+    }
+
     /// What became of a request that no hook heard of; `None` if one did or no byte came.
     pub(crate) fn unheard(&self) -> Option<Unheard> {
         let head = self.head.take();
@@ -107,7 +112,9 @@ impl Exchange {
         let seam = head.len().saturating_sub(3);
         head.extend_from_slice(bytes.get(..HEAD_KEPT_BYTES_MAX.min(bytes.len())).unwrap_or(bytes));
         head.truncate(HEAD_KEPT_BYTES_MAX);
-        if head.get(seam..).is_some_and(has_end) {
+        // Empty lines before a request are no end of it, and must not stop its clock.
+        let lead = head.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if head.get(seam.max(lead)..).is_some_and(has_end) {
             self.ended.set(HeadEnd::Complete);
         }
     }
@@ -217,6 +224,10 @@ impl AsyncRead for Tap {
                 }
                 if polled.is_ready() {
                     exchange.keep(buf.filled().get(before..).unwrap_or_default());
+                    if exchange.ended.get() == HeadEnd::Complete {
+                        // The next head on this connection has a clock of its own.
+                        this.deadline = None;
+                    }
                     return None;
                 }
                 exchange.incomplete().then(|| this.poll_deadline(cx, exchange))
@@ -350,6 +361,20 @@ mod tests {
         assert!(!exchange.incomplete());
         assert_eq!(exchange.hear(), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         assert!(exchange.unheard().is_none());
+    }
+
+    /// Empty lines before a head would otherwise count as its end, and its clock never start.
+    #[test]
+    fn d1_empty_lines_before_a_head_are_no_end() {
+        for lead in ["\r\n\r\n", "\n\n", "\r\n", "\r\n\r\n\r\n\r\n"] {
+            let exchange = Exchange::new(Duration::from_secs(1));
+            exchange.keep(lead.as_bytes());
+            assert!(exchange.incomplete(), "{lead:?}");
+            exchange.keep(b"GET / HTTP/1.1\r\nX: ");
+            assert!(exchange.incomplete(), "{lead:?}");
+            exchange.keep(b"y\r\n\r\n");
+            assert!(!exchange.incomplete(), "{lead:?}");
+        }
     }
 
     #[test]

@@ -44,7 +44,11 @@ impl<C: Chain> Gate<C> {
     fn record_unheard(&self, exchange: &Exchange, unheard: &Unheard, peer: Option<SocketAddr>) {
         self.live.services.metrics.rejected("malformed");
         let stop = door::unheard(&unheard.head, &self.live.generation().limits);
-        let line = unheard.head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = unheard
+            .head
+            .split(|byte| matches!(byte, b'\r' | b'\n'))
+            .find(|line| !line.is_empty())
+            .unwrap_or_default();
         let mut words = line.split(|byte| *byte == b' ');
         let method = words.next().map(String::from_utf8_lossy);
         let target = words.next().map(|target| {
@@ -86,12 +90,18 @@ impl<C: Chain> HttpServerApp for Gate<C> {
         let _in_flight = self.live.enter();
         let peer = session.client_addr().and_then(|address| address.as_inet()).copied();
         let head_time_max = self.live.generation().server.limits.header_time_max.0;
+        let asked = session.is_http2().then(|| {
+            let head = session.req_header();
+            (head.method.clone(), String::from_utf8_lossy(head.raw_path()).into_owned())
+        });
         let serve = async {
             let reused = self.proxy.process_new_http(session, shutdown).await;
-            EXCHANGE.with(|exchange| {
-                if let Some(unheard) = exchange.unheard() {
-                    self.record_unheard(exchange, &unheard, peer);
+            EXCHANGE.with(|exchange| match (exchange.unheard(), asked) {
+                (Some(unheard), _) => self.record_unheard(exchange, &unheard, peer),
+                (None, Some((method, target))) if !exchange.heard() => {
+                    self.record_unheard(exchange, &unheard_stream(&method, &target), peer);
                 }
+                (None, _) => {}
             });
             reused
         };
@@ -109,6 +119,14 @@ impl<C: Chain> HttpServerApp for Gate<C> {
     async fn http_cleanup(&self) {
         self.proxy.http_cleanup().await;
     }
+}
+
+/// What stands for the head of an HTTP/2 request that Pingora refused before any hook: it opens no
+/// tunnels (405), and reads no head that is not one (400).
+fn unheard_stream(method: &http::Method, target: &str) -> Unheard {
+    let status = if *method == http::Method::CONNECT { 405 } else { 400 };
+    let head = format!("{method} {target} HTTP/2\r\n\r\n").into_bytes();
+    Unheard { head, status: Some(status), ended: HeadEnd::Complete }
 }
 
 /// The gateway's own refusal of what Pingora refuses before any hook.

@@ -1,5 +1,6 @@
 //! What a running gateway is made of: the present generation, and what outlives it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -15,8 +16,8 @@ use crate::tls::ListenerTls;
 pub(crate) struct Live<C> {
     pub(crate) services: Services,
     generation: ArcSwap<Generation<C>>,
-    /// By position among `server.listen`; `None` where a listener has no TLS.
-    pub(crate) listeners: Vec<Option<Arc<ListenerTls>>>,
+    /// Every address that is listened on, as it was bound at the start; without TLS there is none.
+    pub(crate) listeners: Vec<(SocketAddr, Option<Arc<ListenerTls>>)>,
     pub(crate) audit: Sink,
     /// Metrics of requests that have no route.
     pub(crate) unrouted: Arc<metrics::RouteMetrics>,
@@ -32,7 +33,7 @@ impl<C> Live<C> {
     pub(crate) fn new(
         services: Services,
         generation: Generation<C>,
-        listeners: Vec<Option<Arc<ListenerTls>>>,
+        listeners: Vec<(SocketAddr, Option<Arc<ListenerTls>>)>,
         audit: Sink,
     ) -> Self {
         let unrouted = services.metrics.route("-");

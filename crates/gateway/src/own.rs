@@ -2,6 +2,7 @@
 //! rule decides them. A filter's crate brings its own through [`filter::Setup::endpoint`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use filter::{BoxFuture, Context, Endpoint, Refusal, Status, Stop};
@@ -43,8 +44,9 @@ pub(crate) async fn serve<C: Chain>(
         // A name with a part of its own, as `callback/{idp}`, is registered by its first segment.
         name.split_once('/').and_then(|(first, _)| generation.endpoints.get(first))
     });
+    let patience = generation.server.limits.header_time_max.0;
     let stopped = match endpoint {
-        Some(endpoint) => match body(session).await {
+        Some(endpoint) => match body_within(session, patience).await {
             Ok(body) => {
                 let request = request(session, cx, body);
                 let mut response = endpoint.handle(request, cx).await;
@@ -75,6 +77,13 @@ fn request(session: &Session, cx: &Context, body: Bytes) -> http::Request<Bytes>
     *request.uri_mut() = cx.request().target.clone().into();
     *request.headers_mut() = session.req_header().headers.clone();
     request
+}
+
+/// The whole body, in the time that a head may take: these bodies are as small.
+async fn body_within(session: &mut Session, patience: Duration) -> Result<Bytes, Stop> {
+    tokio::time::timeout(patience, body(session)).await.unwrap_or_else(|_elapsed| {
+        Err(Stop::malformed(policy::Malformed::Framing, "the body took too long"))
+    })
 }
 
 async fn body(session: &mut Session) -> Result<Bytes, Stop> {

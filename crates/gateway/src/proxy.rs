@@ -334,6 +334,9 @@ impl<C: Chain> ProxyHttp for Proxy<C> {
         let asking = asking(ctx.trail.id, session, &generation.limits);
         let response = match &ctx.trail.stopped {
             Some(Stopped { reason: Reason::TooLarge, .. }) => answer::body_too_large(&asking),
+            Some(Stopped { reason: Reason::Custom(answer::BODY_TIMEOUT), .. }) => {
+                answer::body_too_slow(&asking)
+            }
             Some(Stopped { reason: Reason::Malformed(what), .. }) => {
                 answer::answer(&Stop::malformed(*what, ""), &asking)
             }

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use tokio::task::JoinSet;
 use crate::chain::Chain;
 use crate::generation::{self, Assemble, Fresh};
 use crate::live::Live;
+use crate::tls::TlsSnapshot;
 
 /// How often contents are compared without an event.
 const POLL_EVERY: Duration = Duration::from_secs(30);
@@ -43,6 +45,8 @@ pub(crate) struct Last {
     pub(crate) at: Option<Timestamp>,
     /// What was wrong; empty if it was installed.
     pub(crate) mistakes: Vec<String>,
+    /// What the operator should know of the one that was installed.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Reloads {
@@ -108,8 +112,9 @@ impl<C: Chain> Reloader<C> {
         let now = self.live.services.clock.now();
         match built {
             Ok(Ok(fresh)) => {
-                self.install(fresh);
-                self.live.reloads.0.store(Arc::new(Last { at: Some(now), mistakes: Vec::new() }));
+                let warnings = self.install(fresh);
+                let last = Last { at: Some(now), mistakes: Vec::new(), warnings };
+                self.live.reloads.0.store(Arc::new(last));
                 self.live.services.metrics.reloaded(true, number, now.as_second());
                 log::info!("configuration generation {number} is installed");
             }
@@ -133,27 +138,19 @@ impl<C: Chain> Reloader<C> {
             log::error!("the configuration is refused whole; generation {number} goes on");
         }
         self.live.services.metrics.reloaded(false, number, now.as_second());
-        self.live.reloads.0.store(Arc::new(Last { at: Some(now), mistakes: texts }));
+        self.live.reloads.0.store(Arc::new(Last {
+            at: Some(now),
+            mistakes: texts,
+            warnings: Vec::new(),
+        }));
     }
 
     /// Swaps everything in; what the old generation ran in the background ends.
-    fn install(&mut self, fresh: Fresh<C>) {
+    fn install(&mut self, fresh: Fresh<C>) -> Vec<String> {
         let Fresh { generation, tls, files, tasks, directories: _, warnings } = fresh;
-        let old = self.live.generation();
-        let addresses = |server: &crate::conf::ServerConf| {
-            server.listen.iter().map(|at| at.value.address.value).collect::<Vec<_>>()
-        };
-        if addresses(&old.server) == addresses(&generation.server) {
-            for (listener, snapshot) in self.live.listeners.iter().zip(tls) {
-                if let (Some(listener), Some(snapshot)) = (listener, snapshot)
-                    && let Err(mistake) = listener.install(snapshot)
-                {
-                    log::error!("{mistake}");
-                }
-            }
-        } else {
-            log::warn!("`server.listen` changed: new addresses are listened on after a restart");
-        }
+        let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        let listen = generation.server.listen.iter().map(|at| at.value.address.value);
+        warnings.extend(self.install_tls(listen.zip(tls).collect()));
         for warning in &warnings {
             log::warn!("{warning}");
         }
@@ -162,6 +159,36 @@ impl<C: Chain> Reloader<C> {
         self.live.install(generation);
         self.files = files;
         self.spawn(tasks);
+        warnings
+    }
+
+    /// Gives each listener what its own address has now, wherever in the list it stands; tells what
+    /// only a restart can do.
+    fn install_tls(&self, mut fresh: Vec<(SocketAddr, Option<TlsSnapshot>)>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (address, listener) in &self.live.listeners {
+            let found = fresh.iter().position(|(other, _)| other == address);
+            let snapshot = found.map(|at| fresh.swap_remove(at).1);
+            match (listener, snapshot) {
+                (Some(listener), Some(Some(snapshot))) => {
+                    if let Err(mistake) = listener.install(snapshot) {
+                        warnings.push(mistake.to_string());
+                    }
+                }
+                (None, Some(None)) => {}
+                (Some(_), Some(None)) | (None, Some(Some(_))) => warnings.push(format!(
+                    "`{address}` has TLS in only one of the two configurations: restart to change it"
+                )),
+                (_, None) => warnings.push(format!(
+                    "`{address}` is not in `server.listen` any more: restart to stop listening on it"
+                )),
+            }
+        }
+        let new = fresh.iter().map(|(address, _)| {
+            format!("`{address}` is new in `server.listen`: restart to listen on it")
+        });
+        warnings.extend(new);
+        warnings
     }
 
     /// Replaces the background tasks by those of the present generation.

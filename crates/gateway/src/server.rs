@@ -106,8 +106,10 @@ fn prepare<C: Chain>(document: &Document, assemble: &Assemble<C>) -> Result<Prep
         .into_iter()
         .zip(&generation.server.listen)
         .map(|(snapshot, listen)| {
-            let observe = observe(&services, &listen.value.address.value.to_string());
-            Some(ListenerTls::new(snapshot?, Arc::clone(&services.clock), observe))
+            let address = listen.value.address.value;
+            let observe = observe(&services, &address.to_string());
+            let clock = Arc::clone(&services.clock);
+            (address, snapshot.map(|snapshot| ListenerTls::new(snapshot, clock, observe)))
         })
         .collect();
     services.metrics.reloaded(true, 1, services.clock.now().as_second());
@@ -203,7 +205,7 @@ fn add_listeners<C: Chain>(
 ) -> Result<(), Mistake> {
     let gate = Gate::new(live, &server.configuration, conf);
     let mut public = Service::new("gateway".to_owned(), Front::new(gate, gate::refusal(live)));
-    for (At { value: listen, .. }, tls) in conf.listen.iter().zip(&live.listeners) {
+    for (At { value: listen, .. }, (_, tls)) in conf.listen.iter().zip(&live.listeners) {
         let address = listen.address.value.to_string();
         if let Some(tls) = tls {
             let settings = tls.settings().map_err(|error| {

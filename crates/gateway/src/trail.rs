@@ -11,6 +11,8 @@ use pingora::{Error, ErrorSource, ErrorType};
 use policy::{Malformed, Reason};
 use upstream::Pick;
 
+use crate::answer::BODY_TIMEOUT;
+
 /// What the record will say beyond what [`Context`] knows.
 pub(crate) struct Trail {
     pub(crate) id: RequestId,
@@ -100,6 +102,15 @@ impl Trail {
                 let stop = Stop::malformed(Malformed::Framing, error.to_string());
                 self.stopped = Some(Stopped::new("body", &stop));
                 self.error = Some(Cow::Borrowed("malformed"));
+            }
+            ErrorSource::Downstream if *error.etype() == ErrorType::ReadTimedout => {
+                self.error = Some(Cow::Borrowed(BODY_TIMEOUT));
+                self.stopped = Some(Stopped {
+                    by: "body",
+                    outcome: "refuse",
+                    reason: Reason::Custom(BODY_TIMEOUT),
+                    detail: error.to_string().into(),
+                });
             }
             ErrorSource::Downstream => {
                 self.error.get_or_insert(Cow::Borrowed("client-gone"));
