@@ -145,8 +145,7 @@ pub struct LimitsConf {
     pub path_segments_max: usize,
     /// Bytes of a request's body where the route does not say (default 1GiB).
     pub body_bytes_max: Size,
-    /// How long a client may take to send a head (default 10s), counted from its first byte or,
-    /// on a connection that is kept, from the previous answer plus `idle_max`.
+    /// How long a client may take to send a head (default 10s), counted from its first byte.
     pub header_time_max: Duration,
     /// How long a connection may idle between requests (default 60s).
     pub idle_max: Duration,
