@@ -91,6 +91,19 @@ impl Node {
         }
     }
 
+    /// The text, where this is one.
+    pub fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Float(_)
+            | Kind::List(_)
+            | Kind::Map(_) => None,
+        }
+    }
+
     /// What kind of value this is, in an operator's words: `a list`, `text`, ...
     pub fn describe(&self) -> &'static str {
         match &self.kind {

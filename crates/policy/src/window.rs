@@ -143,7 +143,7 @@ fn minute(time: Time) -> u16 {
 }
 
 fn read_zone(node: &Node, mistakes: &mut Mistakes) -> Option<TimeZone> {
-    let zone = text(node).and_then(|name| TimeZone::get(name).ok());
+    let zone = node.text().and_then(|name| TimeZone::get(name).ok());
     if zone.is_none() {
         let message = format!("there is no time zone {}", shown(node));
         mistakes.push(
@@ -157,7 +157,7 @@ fn read_zone(node: &Node, mistakes: &mut Mistakes) -> Option<TimeZone> {
 fn read_days(node: &Node, mistakes: &mut Mistakes) -> Option<Days> {
     let mut days = Days(0);
     for item in items(node) {
-        let Some(more) = text(item).and_then(Days::read) else {
+        let Some(more) = item.text().and_then(Days::read) else {
             let message = format!("{} is no day of the week", shown(item));
             mistakes.push(
                 Mistake::error("bad-days", &item.place, message)
@@ -181,7 +181,7 @@ fn read_between(node: &Node, mistakes: &mut Mistakes) -> Option<Between> {
         let (from, to) = (clock(from)?, clock(to)?);
         (from != to && from < MINUTES).then_some(Between { from, to })
     };
-    let between = text(node).and_then(read);
+    let between = node.text().and_then(read);
     if between.is_none() {
         let message = format!("{} is no span of the day", shown(node));
         mistakes.push(
@@ -204,7 +204,7 @@ fn clock(text: &str) -> Option<u16> {
 fn read_dates(node: &Node, mistakes: &mut Mistakes) -> Vec<Date> {
     let mut dates = Vec::new();
     for item in items(node) {
-        if let Some(date) = text(item).and_then(day) {
+        if let Some(date) = item.text().and_then(day) {
             dates.push(date);
         } else {
             let message = format!("{} is no day", shown(item));
@@ -219,7 +219,7 @@ fn read_dates(node: &Node, mistakes: &mut Mistakes) -> Vec<Date> {
 
 /// A day or a timestamp; a day stands for its first instant in the zone.
 fn read_instant(node: &Node, zone: &TimeZone, mistakes: &mut Mistakes) -> Option<Timestamp> {
-    let instant = text(node).and_then(|text| instant(text, zone));
+    let instant = node.text().and_then(|text| instant(text, zone));
     if instant.is_none() {
         let message = format!("{} is no day and no timestamp", shown(node));
         mistakes.push(
@@ -264,18 +264,6 @@ fn items(node: &Node) -> &[Node] {
     }
 }
 
-fn text(node: &Node) -> Option<&str> {
-    match &node.kind {
-        Kind::Text(text) => Some(text),
-        Kind::Null
-        | Kind::Bool(_)
-        | Kind::Int(_)
-        | Kind::Float(_)
-        | Kind::List(_)
-        | Kind::Map(_) => None,
-    }
-}
-
 fn shown(node: &Node) -> String {
-    text(node).map_or_else(|| node.describe().to_owned(), |text| format!("`{text}`"))
+    node.text().map_or_else(|| node.describe().to_owned(), |text| format!("`{text}`"))
 }

@@ -49,9 +49,9 @@ pub(super) fn check_server(server: &ServerConf, mistakes: &mut Mistakes) {
 /// Told from the text, so that a mistake in a rule does not hide one in its route.
 pub(super) fn check_routes(document: &Document, mistakes: &mut Mistakes) {
     let names: Vec<&str> =
-        items(document, "upstreams").filter_map(|upstream| text(upstream.get("name")?)).collect();
+        items(document, "upstreams").filter_map(|upstream| upstream.get("name")?.text()).collect();
     for node in items(document, "routes").filter_map(|route| route.get("upstream")) {
-        let Some(name) = text(node).filter(|name| !names.contains(name)) else { continue };
+        let Some(name) = node.text().filter(|name| !names.contains(name)) else { continue };
         let message = format!("there is no upstream `{name}`");
         let mistake = Mistake::error("unknown-upstream", &node.place, message);
         mistakes.push(match document::suggest(name, names.iter().copied()) {
@@ -66,18 +66,6 @@ fn items<'a>(document: &'a Document, section: &str) -> impl Iterator<Item = &'a 
     match document.root.get(section) {
         Some(Node { kind: Kind::List(items), .. }) => items.iter(),
         Some(_) | None => [].iter(),
-    }
-}
-
-fn text(node: &Node) -> Option<&str> {
-    match &node.kind {
-        Kind::Text(text) => Some(text),
-        Kind::Null
-        | Kind::Bool(_)
-        | Kind::Int(_)
-        | Kind::Float(_)
-        | Kind::List(_)
-        | Kind::Map(_) => None,
     }
 }
 

@@ -43,7 +43,7 @@ impl Addresses {
         let root = document::load(config).map_err(Trouble::Configuration)?.root;
         let at = |what, node: Option<&Node>| {
             let missing = || Trouble::NotAnAddress { what, config: config.to_owned() };
-            node.and_then(text).and_then(|text| text.parse().ok()).ok_or_else(missing)
+            node.and_then(Node::text).and_then(|text| text.parse().ok()).ok_or_else(missing)
         };
         let server = root.get("server");
         let listen = server.and_then(|s| s.get("listen")).and_then(|l| items(l).first());
@@ -71,7 +71,7 @@ impl Addresses {
 }
 
 fn endpoint<'a>(root: &'a Node, upstream: &str) -> Option<&'a Node> {
-    let named = |node: &&Node| node.get("name").and_then(text) == Some(upstream);
+    let named = |node: &&Node| node.get("name").and_then(Node::text) == Some(upstream);
     items(root.get("upstreams")?)
         .iter()
         .find(named)?
@@ -88,17 +88,5 @@ fn items(node: &Node) -> &[Node] {
         | Kind::Float(_)
         | Kind::Text(_)
         | Kind::Map(_) => &[],
-    }
-}
-
-fn text(node: &Node) -> Option<&str> {
-    match &node.kind {
-        Kind::Text(text) => Some(text),
-        Kind::Null
-        | Kind::Bool(_)
-        | Kind::Int(_)
-        | Kind::Float(_)
-        | Kind::List(_)
-        | Kind::Map(_) => None,
     }
 }
